@@ -1,0 +1,118 @@
+//! What the journal holds: the facts that must survive a crash.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::error::Failure;
+use crate::ids::{JobId, KeyDigest};
+
+/// One fact. Records are only ever appended; the newest about a thing wins.
+///
+/// Stored as JSON inside a framed, checksummed envelope that carries [`Record::VERSION`]. Fields are only ever
+/// added, with `#[serde(default)]`; a variant is never given another meaning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// A program opened the store. `epoch` grows by one each time, so what an earlier process says late is refused.
+    Opened(Opened),
+    /// An operation is about to touch the world.
+    Intent(Intent),
+    /// Where the running operation can be found on the outside: a container id, a service version.
+    Handle(Handle),
+    /// An attempt ended.
+    Outcome(Outcome),
+    /// A person allowed one operation to start although its level is guarded.
+    Approved(Approved),
+    /// A stored result must not be used again: the next request runs the operation.
+    Invalidated(Invalidated),
+}
+
+impl Record {
+    /// The version written today. A store with a newer one is refused, an older one is read.
+    pub const VERSION: u16 = 1;
+}
+
+/// See [`Record::Opened`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    /// 1 for the first process, then one more each time.
+    pub epoch: u64,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// See [`Record::Intent`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The attempt's id, and its log's name.
+    pub job: JobId,
+    /// [`crate::OpId`] as text: what is stored may name an operation that this program no longer has.
+    pub op: String,
+    /// Identity of the target or the question, together with `op`.
+    pub key: KeyDigest,
+    /// The key's fields, to tell people why it ran.
+    pub key_fields: Json,
+    /// For publishers: what the world is to hold under the key. `null` for builders.
+    #[serde(default)]
+    pub desired: Json,
+    /// One line that says what it does, to people: `build image from demo@1a2b3c4d`.
+    pub summary: String,
+    /// 1 for the first try of this key and value, then one more each time it is retried.
+    pub attempt: u32,
+    /// Of the process that wrote this.
+    pub epoch: u64,
+    /// Unix milliseconds; when it was asked for.
+    pub queued_at_ms: u64,
+    /// Unix milliseconds; when it was let run.
+    pub started_at_ms: u64,
+}
+
+/// See [`Record::Handle`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Handle {
+    /// The attempt it belongs to.
+    pub job: JobId,
+    /// Whatever the operation needs to find it again.
+    pub handle: Json,
+}
+
+/// See [`Record::Outcome`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The attempt that ended.
+    pub job: JobId,
+    /// Of the process that wrote this.
+    pub epoch: u64,
+    /// Unix milliseconds.
+    pub finished_at_ms: u64,
+    /// The operation's value, or why there is none.
+    pub result: Result<Json, Failure>,
+}
+
+/// See [`Record::Approved`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The operation, key and desired value that may start: approval of one value is none for the next.
+    pub op: String,
+    /// See [`Intent::key`].
+    pub key: KeyDigest,
+    /// Digest of [`Intent::desired`].
+    pub desired: KeyDigest,
+    /// Who allowed it.
+    pub by: String,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// See [`Record::Invalidated`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invalidated {
+    /// The operation.
+    pub op: String,
+    /// See [`Intent::key`].
+    pub key: KeyDigest,
+    /// Why, for people: `rebuild asked by root`.
+    pub why: String,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}

@@ -1,0 +1,1 @@
+//! Git, Docker and registries as values that change: the vocabulary of pipelines.

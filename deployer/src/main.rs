@@ -1,0 +1,2 @@
+//! The deployer.
+fn main() {}
