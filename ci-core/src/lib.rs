@@ -7,6 +7,8 @@ mod error;
 mod ids;
 mod level;
 
+pub mod incr;
+
 pub mod job;
 pub mod store;
 

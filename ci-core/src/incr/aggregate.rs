@@ -1,0 +1,318 @@
+//! What is made of many values in order, kept up to date one value at a time.
+
+use std::mem;
+
+/// A summary of a row of leaves.
+///
+/// It is told what changed, then settles. If something panics before it has settled, it is rebuilt next.
+pub trait Aggregate: Send + 'static {
+    /// What each input gives.
+    type Leaf: Clone + PartialEq + Send + 'static;
+    /// What is made of them.
+    type Value: Send + 'static;
+
+    /// Starts again with these leaves.
+    fn rebuild(&mut self, leaves: impl Iterator<Item = Self::Leaf>);
+
+    /// Replaces the leaf at a position that the last rebuild gave: each at most once before it settles, and none
+    /// between a rebuild and settling.
+    fn set(&mut self, at: usize, leaf: Self::Leaf);
+
+    /// Brings the value up to date; returns whether it changed since it last settled.
+    fn settle(&mut self) -> bool;
+
+    /// The value when it last settled.
+    fn value(&self) -> &Self::Value;
+}
+
+/// An associative function over the row, as a segment tree: O(log n) for a changed leaf, less when a part of the
+/// tree comes out equal. The function need not be commutative.
+#[derive(Debug)]
+pub struct Tree<A, C> {
+    /// The leaves, then in each level what pairs of the one before give (the last alone, if odd), down to one.
+    levels: Vec<Vec<A>>,
+    /// What settled last.
+    value: A,
+    empty: A,
+    combine: C,
+    /// Leaves to carry upwards.
+    dirty: Vec<u32>,
+}
+
+impl<A: Clone, C: Fn(&A, &A) -> A> Tree<A, C> {
+    /// A tree that gives `empty` while it has no leaves. `combine` must be associative.
+    pub fn new(empty: A, combine: C) -> Self {
+        Self { levels: Vec::new(), value: empty.clone(), empty, combine, dirty: Vec::new() }
+    }
+
+    /// What stands above position `at` of `below`.
+    fn pair(&self, below: &[A], at: usize) -> A {
+        match below.get(at * 2 + 1) {
+            Some(right) => (self.combine)(&below[at * 2], right),
+            None => below[at * 2].clone(),
+        }
+    }
+}
+
+impl<A, C> Aggregate for Tree<A, C>
+where
+    A: Clone + PartialEq + Send + 'static,
+    C: Fn(&A, &A) -> A + Send + 'static,
+{
+    type Leaf = A;
+    type Value = A;
+
+    fn rebuild(&mut self, leaves: impl Iterator<Item = A>) {
+        self.dirty.clear();
+        let mut old = mem::take(&mut self.levels).into_iter();
+        let mut below = old.next().unwrap_or_default();
+        below.clear();
+        below.extend(leaves);
+        while below.len() > 1 {
+            let mut above = old.next().unwrap_or_default();
+            above.clear();
+            above.extend((0..below.len().div_ceil(2)).map(|at| self.pair(&below, at)));
+            self.levels.push(mem::replace(&mut below, above));
+        }
+        self.levels.push(below);
+    }
+
+    fn set(&mut self, at: usize, leaf: A) {
+        let old = &mut self.levels[0][at];
+        if *old != leaf {
+            *old = leaf;
+            self.dirty.push(u32::try_from(at).expect("because a node has fewer than 2^32 inputs"));
+        }
+    }
+
+    fn settle(&mut self) -> bool {
+        let mut dirty = mem::take(&mut self.dirty);
+        let mut levels = mem::take(&mut self.levels);
+        if let Some((mut below, above)) = levels.split_first_mut() {
+            // Of two that meet, the second finds the pair up to date, and is not carried further.
+            for here in above {
+                dirty.retain_mut(|at| {
+                    *at /= 2;
+                    let new = self.pair(below, *at as usize);
+                    let old = &mut here[*at as usize];
+                    let changed = *old != new;
+                    if changed {
+                        *old = new;
+                    }
+                    changed
+                });
+                if dirty.is_empty() {
+                    break;
+                }
+                below = here;
+            }
+        }
+        dirty.clear();
+        self.dirty = dirty;
+        self.levels = levels;
+        let root = self.levels.last().and_then(|level| level.first()).unwrap_or(&self.empty);
+        let changed = *root != self.value;
+        if changed {
+            self.value = root.clone();
+        }
+        changed
+    }
+
+    fn value(&self) -> &A {
+        &self.value
+    }
+}
+
+/// A function with an inverse over the row, such as a sum or counts: O(1) for a changed leaf. It must be associative
+/// and commutative, and exact (no floats: their errors would add up).
+#[derive(Debug)]
+pub struct Group<A, Add, Sub> {
+    leaves: Vec<A>,
+    /// What settled last.
+    value: A,
+    next: A,
+    empty: A,
+    add: Add,
+    sub: Sub,
+}
+
+impl<A: Clone, Add, Sub> Group<A, Add, Sub> {
+    /// A group that gives `empty` while it has no leaves. `sub` undoes `add`.
+    pub fn new(empty: A, add: Add, sub: Sub) -> Self {
+        Self { leaves: Vec::new(), value: empty.clone(), next: empty.clone(), empty, add, sub }
+    }
+}
+
+impl<A, Add, Sub> Aggregate for Group<A, Add, Sub>
+where
+    A: Clone + PartialEq + Send + 'static,
+    Add: Fn(&A, &A) -> A + Send + 'static,
+    Sub: Fn(&A, &A) -> A + Send + 'static,
+{
+    type Leaf = A;
+    type Value = A;
+
+    fn rebuild(&mut self, leaves: impl Iterator<Item = A>) {
+        self.leaves.clear();
+        self.leaves.extend(leaves);
+        self.next = self.leaves.iter().fold(self.empty.clone(), |sum, leaf| (self.add)(&sum, leaf));
+    }
+
+    fn set(&mut self, at: usize, leaf: A) {
+        let without = (self.sub)(&self.next, &self.leaves[at]);
+        self.next = (self.add)(&without, &leaf);
+        self.leaves[at] = leaf;
+    }
+
+    fn settle(&mut self) -> bool {
+        let changed = self.next != self.value;
+        if changed {
+            self.value = self.next.clone();
+        }
+        changed
+    }
+
+    fn value(&self) -> &A {
+        &self.value
+    }
+}
+
+/// The values themselves, as a `Vec`: O(1) for a changed leaf.
+#[derive(Debug)]
+pub struct Row<B> {
+    value: Vec<B>,
+    next: Vec<B>,
+    changed: bool,
+}
+
+impl<B> Default for Row<B> {
+    fn default() -> Self {
+        Self { value: Vec::new(), next: Vec::new(), changed: false }
+    }
+}
+
+impl<B: Clone + PartialEq + Send + 'static> Aggregate for Row<B> {
+    type Leaf = B;
+    type Value = Vec<B>;
+
+    fn rebuild(&mut self, leaves: impl Iterator<Item = B>) {
+        self.next.clear();
+        self.next.extend(leaves);
+        if self.next != self.value {
+            mem::swap(&mut self.next, &mut self.value);
+            self.changed = true;
+        }
+        self.next.clear();
+    }
+
+    fn set(&mut self, at: usize, leaf: B) {
+        if self.value[at] != leaf {
+            self.value[at] = leaf;
+            self.changed = true;
+        }
+    }
+
+    fn settle(&mut self) -> bool {
+        mem::take(&mut self.changed)
+    }
+
+    fn value(&self) -> &Vec<B> {
+        &self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Batch {
+        Rebuild(Vec<u8>),
+        Set(BTreeMap<usize, u8>),
+    }
+
+    /// Drives an aggregate and compares it with `naive` after each settling.
+    fn check<G>(mut aggregate: G, naive: impl Fn(&[u8]) -> G::Value, batches: &[Batch])
+    where
+        G: Aggregate<Leaf = String>,
+        G::Value: Clone + PartialEq + std::fmt::Debug,
+    {
+        let leaf = |x: u8| char::from(b'a' + x).to_string();
+        let mut row = Vec::new();
+        for batch in batches {
+            let before = aggregate.value().clone();
+            match batch {
+                Batch::Rebuild(new) => {
+                    row.clone_from(new);
+                    aggregate.rebuild(row.iter().copied().map(leaf));
+                }
+                Batch::Set(sets) => {
+                    for (&at, &x) in sets.range(..row.len()) {
+                        row[at] = x;
+                        aggregate.set(at, leaf(x));
+                    }
+                }
+            }
+            let after = naive(&row);
+            assert_eq!(aggregate.settle(), before != after);
+            assert_eq!(aggregate.value(), &after);
+        }
+    }
+
+    /// How often each letter is in the text, as a text: has an inverse, and does not care for the order.
+    fn count(row: &str) -> String {
+        let mut letters: Vec<char> = row.chars().collect();
+        letters.sort_unstable();
+        letters.into_iter().collect()
+    }
+
+    fn minus(from: &str, what: &str) -> String {
+        let mut from = from.to_owned();
+        for letter in what.chars() {
+            from.remove(from.find(letter).expect("because it was added"));
+        }
+        from
+    }
+
+    fn batch() -> impl Strategy<Value = Batch> {
+        prop_oneof![
+            1 => prop::collection::vec(0..4_u8, 0..20).prop_map(Batch::Rebuild),
+            3 => prop::collection::btree_map(0..20_usize, 0..4_u8, 0..6).prop_map(Batch::Set),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn each_equals_what_is_made_from_nothing(batches in prop::collection::vec(batch(), 0..12)) {
+            let text = |row: &[u8]| row.iter().map(|x| char::from(b'a' + x)).collect::<String>();
+            let letters = |row: &[u8]| row.iter().map(|x| char::from(b'a' + x).to_string()).collect::<Vec<_>>();
+            check(Tree::new(String::new(), |a: &String, b: &String| format!("{a}{b}")), text, &batches);
+            let add = |a: &String, b: &String| count(&format!("{a}{b}"));
+            check(Group::new(String::new(), add, |a: &String, b: &String| minus(a, b)), |row| count(&text(row)), &batches);
+            check(Row::default(), letters, &batches);
+        }
+    }
+
+    #[test]
+    fn a_changed_leaf_costs_its_way_to_the_root() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let calls = &CALLS;
+        let mut tree = Tree::new(0_u32, move |a: &u32, b: &u32| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            *a.max(b)
+        });
+        tree.rebuild(0..1000);
+        assert!(tree.settle() && *tree.value() == 999);
+        calls.store(0, Ordering::Relaxed);
+        tree.set(500, 2000);
+        assert!(tree.settle() && calls.swap(0, Ordering::Relaxed) <= 10);
+        tree.set(500, 1999);
+        tree.set(0, 1);
+        assert!(tree.settle() && calls.swap(0, Ordering::Relaxed) <= 12, "a path ends where nothing changes");
+    }
+}

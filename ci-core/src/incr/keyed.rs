@@ -1,0 +1,355 @@
+//! A subgraph for each element of a list, kept for as long as the list has the element's key.
+//!
+//! Two nodes. The *owner* stands above the list. It compares the new list with the old one: an element whose key
+//! stays keeps its whole subgraph, and only its item (a variable) is set; a new key gets a scope and a subgraph; a
+//! key that went has its scope released, and as the owner stands below all of them, nothing of it runs in that step.
+//! The *collector* has the elements' results as dynamic inputs. Each keeps its slot while it lives, so a change of one
+//! result costs no more than its way through the [`Aggregate`]; only when elements come, go or move is the row laid
+//! out again, from leaves kept by slot.
+//!
+//! The ends of the list that stayed equal are passed over, and what lies between is looked up by key: O(n)
+//! comparisons and O(d log n) look-ups for d elements between.
+//!
+//! A list that names a key twice, or that is not there ([`Each::items`] gives `None`), leaves everything as it was.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use self::collector::Collector;
+use super::aggregate::{Aggregate, Row};
+use super::compute::Compute;
+use super::cx::Cx;
+use super::graph::Graph;
+use super::id::{Id, NONE, Node, Scope};
+use super::map::replace;
+
+mod collector;
+
+/// What a keyed list is a list of, and what is made for each element.
+pub trait Each<W>: Send + 'static {
+    /// The value that holds the list.
+    type Source: 'static;
+    /// An element.
+    type Item: Clone + PartialEq + Send + 'static;
+    /// What tells one element from another, and stays when it changes.
+    type Key: Ord + Clone + Send + 'static;
+    /// What is made of each element.
+    type Output: Send + 'static;
+
+    /// The list; `None` if there is none now, which keeps the elements there are.
+    fn items<'s>(&self, source: &'s Self::Source) -> Option<&'s [Self::Item]>;
+
+    /// The element's key.
+    fn key<'i>(&self, item: &'i Self::Item) -> &'i Self::Key;
+
+    /// Makes an element's subgraph, in a scope that lives as long as its key is in the list. `item` follows the
+    /// element's changes.
+    fn make(&mut self, graph: &mut Graph<W>, key: &Self::Key, item: Node<Self::Item>) -> Node<Self::Output>;
+}
+
+/// The elements of a keyed list.
+#[derive(Debug)]
+pub struct Members<K, B> {
+    /// Results by slot. Those of free slots are stale.
+    results: Vec<Node<B>>,
+    /// The slots in the order of the list.
+    order: Vec<u32>,
+    /// The position of each slot; [`NONE`] if it is free.
+    places: Vec<u32>,
+    /// Counts changes of `order`.
+    version: u64,
+    duplicate: Option<K>,
+}
+
+impl<K, B> Members<K, B> {
+    /// The elements' results in the order of the list.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = Node<B>> {
+        self.order.iter().map(|&slot| self.results[slot as usize])
+    }
+
+    /// The least key that the list names more than once. While there is one, the elements are those of the last list
+    /// that was right.
+    pub fn duplicate(&self) -> Option<&K> {
+        self.duplicate.as_ref()
+    }
+}
+
+/// A keyed list's two nodes.
+#[derive(Debug)]
+pub struct Keyed<K, B, V> {
+    /// Which elements there are. Changes when they come, go or move, or a duplicate does.
+    pub members: Node<Members<K, B>>,
+    /// What is made of all their results.
+    pub all: Node<V>,
+}
+
+struct Element<T, K> {
+    key: K,
+    item: T,
+    input: Node<T>,
+    scope: Scope,
+    /// The run that saw it last between the list's unchanged ends.
+    seen: u64,
+}
+
+struct Owner<W, E: Each<W>> {
+    source: Node<E::Source>,
+    each: E,
+    collector: Option<Id>,
+    elements: Vec<Option<Element<E::Item, E::Key>>>,
+    by_key: BTreeMap<E::Key, u32>,
+    free: Vec<u32>,
+    members: Members<E::Key, E::Output>,
+    runs: u64,
+    world: PhantomData<fn(W)>,
+}
+
+/// What a new list asks for.
+struct Plan<T, K> {
+    /// The positions that may differ: in the old order, and in the new list.
+    from: usize,
+    old_to: usize,
+    /// Their slots in the new list; [`NONE`] for the next of `fresh`.
+    middle: Vec<u32>,
+    fresh: Vec<(K, T)>,
+    updated: Vec<(u32, T)>,
+}
+
+impl<W, E: Each<W>> Owner<W, E> {
+    /// Compares the list with the elements. The error is the least duplicated key.
+    fn plan(
+        each: &E,
+        elements: &mut [Option<Element<E::Item, E::Key>>],
+        by_key: &BTreeMap<E::Key, u32>,
+        members: &Members<E::Key, E::Output>,
+        items: &[E::Item],
+        run: u64,
+    ) -> Result<Plan<E::Item, E::Key>, E::Key> {
+        let order = &members.order;
+        let same = |item: &E::Item, slot: &u32| {
+            elements[*slot as usize].as_ref().is_some_and(|element| element.item == *item)
+        };
+        let from = items.iter().zip(order).take_while(|(item, slot)| same(item, slot)).count();
+        let ends = items[from..].iter().rev().zip(order[from..].iter().rev());
+        let tail = ends.take_while(|(item, slot)| same(item, slot)).count();
+        let old_to = order.len() - tail;
+
+        let mut plan = Plan { from, old_to, middle: Vec::new(), fresh: Vec::new(), updated: Vec::new() };
+        let mut duplicate: Option<&E::Key> = None;
+        let mut found_twice = |key| duplicate = Some(duplicate.map_or(key, |least| least.min(key)));
+        for item in &items[from..items.len() - tail] {
+            let key = each.key(item);
+            let Some(&slot) = by_key.get(key) else {
+                plan.middle.push(NONE);
+                plan.fresh.push((key.clone(), item.clone()));
+                continue;
+            };
+            let element = elements[slot as usize].as_mut().expect("because keys name slots in use");
+            let place = members.places[slot as usize] as usize;
+            if place < from || place >= old_to || element.seen == run {
+                found_twice(key);
+                continue;
+            }
+            element.seen = run;
+            plan.middle.push(slot);
+            if element.item != *item {
+                plan.updated.push((slot, item.clone()));
+            }
+        }
+        let mut fresh: Vec<&E::Key> = plan.fresh.iter().map(|(key, _)| key).collect();
+        fresh.sort_unstable();
+        let fresh = fresh.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        match duplicate.into_iter().chain(fresh).min() {
+            Some(key) => Err(key.clone()),
+            None => Ok(plan),
+        }
+    }
+
+    /// Makes the new elements, joins them to the collector, then lets go of those that went. Nothing of the owner's
+    /// own is touched before the last new element is made, since making one may panic.
+    fn carry_out(&mut self, cx: &mut Cx<'_, W>, plan: Plan<E::Item, E::Key>) -> bool {
+        let Plan { from, old_to, mut middle, fresh, updated } = plan;
+        let collector = self.collector.expect("because it was told its collector before it ran");
+        let mut slots = self.free.iter().rev().copied().chain(self.elements.len() as u32..);
+        let mut made = Vec::with_capacity(fresh.len());
+        let mut holes = middle.iter_mut().filter(|slot| **slot == NONE);
+        for (key, item) in fresh {
+            let scope = cx.new_scope();
+            let (input, result) = cx.in_scope(scope, |graph| {
+                let input = graph.var(item.clone());
+                (input, self.each.make(graph, &key, input))
+            });
+            let slot = slots.next().expect("because slots don't run out before memory does");
+            cx.add_input(collector, slot + 1, result.id(), scope);
+            *holes.next().expect("because each new element left a hole") = slot;
+            made.push((slot, result, Element { key, item, input, scope, seen: self.runs }));
+        }
+
+        // From here on nothing foreign is called but for dropping what went.
+        let moved = self.members.order[from..old_to] != middle[..];
+        for (slot, item) in updated {
+            let element = self.elements[slot as usize].as_mut().expect("because it was seen in the plan");
+            element.item = item.clone();
+            cx.set(element.input, item);
+        }
+        if !moved {
+            return false;
+        }
+        self.free.truncate(self.free.len().saturating_sub(made.len()));
+        let members = &mut self.members;
+        for (slot, result, element) in made {
+            let at = slot as usize;
+            self.by_key.insert(element.key.clone(), slot);
+            if at == self.elements.len() {
+                self.elements.push(Some(element));
+                members.results.push(result);
+                members.places.push(NONE);
+            } else {
+                self.elements[at] = Some(element);
+                members.results[at] = result;
+            }
+        }
+        for &slot in &members.order[from..old_to] {
+            let element = &mut self.elements[slot as usize];
+            if let Some(gone) = element.take_if(|element| element.seen != self.runs) {
+                self.by_key.remove(&gone.key);
+                members.places[slot as usize] = NONE;
+                self.free.push(slot);
+                cx.release_scope(gone.scope);
+            }
+        }
+        let shifted = middle.len() != old_to - from;
+        members.order.splice(from..old_to, middle);
+        let to = if shifted { members.order.len() } else { old_to };
+        for (place, &slot) in (from as u32..).zip(&members.order[from..to]) {
+            members.places[slot as usize] = place;
+        }
+        members.version += 1;
+        true
+    }
+}
+
+impl<W: 'static, E: Each<W>> Compute<W> for Owner<W, E> {
+    type Value = Members<E::Key, E::Output>;
+
+    fn recompute(&mut self, cx: &mut Cx<'_, W>) -> bool {
+        self.runs += 1;
+        let Some(items) = self.each.items(cx.get(self.source)) else {
+            return false;
+        };
+        match Self::plan(&self.each, &mut self.elements, &self.by_key, &self.members, items, self.runs) {
+            Ok(plan) => self.carry_out(cx, plan) | self.members.duplicate.take().is_some(),
+            Err(key) => replace(&mut self.members.duplicate, key),
+        }
+    }
+
+    fn value(&self) -> &Members<E::Key, E::Output> {
+        &self.members
+    }
+}
+
+/// [`Each`] of a list of keys and values.
+struct Pairs<K, V, F> {
+    f: F,
+    item: PhantomData<fn() -> (K, V)>,
+}
+
+impl<W, K, V, B, F> Each<W> for Pairs<K, V, F>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Clone + PartialEq + Send + 'static,
+    B: Send + 'static,
+    F: FnMut(&mut Graph<W>, &K, Node<(K, V)>) -> Node<B> + Send + 'static,
+{
+    type Source = Vec<(K, V)>;
+    type Item = (K, V);
+    type Key = K;
+    type Output = B;
+
+    fn items<'s>(&self, source: &'s Vec<(K, V)>) -> Option<&'s [(K, V)]> {
+        Some(source)
+    }
+
+    fn key<'i>(&self, item: &'i (K, V)) -> &'i K {
+        &item.0
+    }
+
+    fn make(&mut self, graph: &mut Graph<W>, key: &K, item: Node<(K, V)>) -> Node<B> {
+        (self.f)(graph, key, item)
+    }
+}
+
+impl<W: 'static> Graph<W> {
+    /// What `f` makes for each element, as a `Vec` in the order of the list. See [`Graph::keyed_with`].
+    pub fn keyed<K, V, B, F>(&mut self, list: Node<Vec<(K, V)>>, f: F) -> Keyed<K, B, Vec<B>>
+    where
+        K: Ord + Clone + Send + 'static,
+        V: Clone + PartialEq + Send + 'static,
+        B: Clone + PartialEq + Send + 'static,
+        F: FnMut(&mut Self, &K, Node<(K, V)>) -> Node<B> + Send + 'static,
+    {
+        self.keyed_with(list, Pairs { f, item: PhantomData }, B::clone, Row::default())
+    }
+
+    /// A subgraph for each element of a list, and an aggregate of what `lift` gives for each one's result, in the
+    /// order of the list.
+    ///
+    /// A change of the list costs O(n) comparisons and what is made and released; a change of one element's result
+    /// costs what the aggregate says. If making an element panics, everything stays as it was.
+    pub fn keyed_with<E, G, L>(
+        &mut self,
+        source: Node<E::Source>,
+        each: E,
+        lift: L,
+        aggregate: G,
+    ) -> Keyed<E::Key, E::Output, G::Value>
+    where
+        E: Each<W>,
+        G: Aggregate,
+        L: FnMut(&E::Output) -> G::Leaf + Send + 'static,
+    {
+        let members = Members {
+            results: Vec::new(),
+            order: Vec::new(),
+            places: Vec::new(),
+            version: 0,
+            duplicate: None,
+        };
+        let owner = Owner {
+            source,
+            each,
+            collector: None,
+            elements: Vec::new(),
+            by_key: BTreeMap::new(),
+            free: Vec::new(),
+            members,
+            runs: 0,
+            world: PhantomData,
+        };
+        let members = self.insert(&[source.id()], owner);
+        let collector = Collector::new(members, lift, aggregate);
+        let all = self.insert_with_slots(&[members.id()], collector);
+        self.with_mut(members, |owner: &mut Owner<W, E>| owner.collector = Some(all.id()));
+        Keyed { members, all }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_of_elements_that_went_are_used_again() {
+        let mut graph = Graph::new(());
+        let list = graph.var(vec![(0, ())]);
+        let keyed = graph.keyed(list, |graph, key, _| graph.var(*key));
+        for key in 1..100 {
+            graph.propagate();
+            graph.set(list, vec![(0, ()), (key, ()), (key + 1, ())]);
+        }
+        graph.propagate();
+        let members = graph.get(keyed.members).expect("computed");
+        assert!(members.results.len() <= 4, "one new before one goes: {}", members.results.len());
+        assert_eq!(graph.get(keyed.all), Some(&vec![0, 99, 100]));
+    }
+}
