@@ -99,7 +99,8 @@ impl<'de> Deserialize<'de> for KeyDigest {
     }
 }
 
-/// One attempt at one operation: `2026-11-20/124301-docker-build-3f9a2c` (UTC day, time, operation, random).
+/// One attempt at one operation: `2026-11-20/124301250-docker-build-3f9a2c` (UTC day, time to the millisecond,
+/// operation, random).
 /// Sorting the text sorts by time of creation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -107,14 +108,14 @@ pub struct JobId(String);
 
 /// The text does not name a job.
 #[derive(Debug, thiserror::Error)]
-#[error("not a job id: expected YYYY-MM-DD/HHMMSS-OPERATION-XXXXXX")]
+#[error("not a job id: expected YYYY-MM-DD/HHMMSSmmm-OPERATION-XXXXXX")]
 pub struct BadJobId;
 
 impl JobId {
     /// A new id for `op` at `now_ms` (milliseconds since the Unix epoch) with a random `nonce`.
     pub fn new(op: OpId, now_ms: u64, nonce: u32) -> Self {
         let at = chrono::DateTime::from_timestamp_millis(now_ms as i64).unwrap_or_default();
-        Self(format!("{}-{}-{:06x}", at.format("%Y-%m-%d/%H%M%S"), op, nonce & 0xff_ffff))
+        Self(format!("{}-{}-{:06x}", at.format("%Y-%m-%d/%H%M%S%3f"), op, nonce & 0xff_ffff))
     }
 
     /// The whole id; its `/` makes it a path of exactly two segments.
@@ -169,8 +170,8 @@ mod tests {
     fn a_job_id_is_a_safe_path_and_sorts_by_time() {
         let op = OpId::new("docker-build");
         let first = JobId::new(op, 1_795_178_581_000, 0xff_0a2b3c);
-        assert_eq!(first.as_str(), "2026-11-20/124301-docker-build-0a2b3c");
-        assert!(first < JobId::new(op, 1_795_178_582_000, 0));
+        assert_eq!(first.as_str(), "2026-11-20/124301000-docker-build-0a2b3c");
+        assert!(first < JobId::new(op, 1_795_178_581_001, 0));
         for bad in
             ["", "x", "2026-11-20/", "2026-11-20/../etc", "/etc/passwd", "2026-11-20/a/b", "2026-11-20/A"]
         {

@@ -9,7 +9,7 @@ use crate::ids::{JobId, KeyDigest};
 /// One fact. Records are only ever appended; the newest about a thing wins.
 ///
 /// Stored as JSON inside a framed, checksummed envelope that carries [`Record::VERSION`]. Fields are only ever
-/// added, with `#[serde(default)]`; a variant is never given another meaning.
+/// added, with `#[serde(default)]`; a variant is never given another meaning, and a new one is a new version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
@@ -30,6 +30,42 @@ pub enum Record {
 impl Record {
     /// The version written today. A store with a newer one is refused, an older one is read.
     pub const VERSION: u16 = 1;
+
+    /// Deepest nesting of a JSON value in a record. What is deeper could be written but not read again.
+    pub const JSON_DEPTH_MAX: usize = 64;
+
+    /// Reads a record of any version up to [`Record::VERSION`], or says why it can't.
+    pub(super) fn decode(version: u16, payload: &[u8]) -> Result<Self, String> {
+        match version {
+            1 => serde_json::from_slice(payload).map_err(|error| error.to_string()),
+            other => Err(format!("version {other} is not known")),
+        }
+    }
+
+    /// As it is framed, in the version of today.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("because records hold only strings, numbers and JSON values")
+    }
+
+    /// Whether some JSON value in it is nested more deeply than [`Record::JSON_DEPTH_MAX`].
+    pub(super) fn is_too_deep(&self) -> bool {
+        let too_deep = |value: &Json| is_deeper(value, Self::JSON_DEPTH_MAX);
+        match self {
+            Self::Intent(intent) => too_deep(&intent.key_fields) || too_deep(&intent.desired),
+            Self::Handle(handle) => too_deep(&handle.handle),
+            Self::Outcome(Outcome { result: Ok(value), .. }) => too_deep(value),
+            Self::Outcome(_) | Self::Opened(_) | Self::Approved(_) | Self::Invalidated(_) => false,
+        }
+    }
+}
+
+fn is_deeper(value: &Json, levels: usize) -> bool {
+    match (value, levels) {
+        (Json::Array(_) | Json::Object(_), 0) => true,
+        (Json::Array(items), _) => items.iter().any(|item| is_deeper(item, levels - 1)),
+        (Json::Object(fields), _) => fields.values().any(|field| is_deeper(field, levels - 1)),
+        _ => false,
+    }
 }
 
 /// See [`Record::Opened`].

@@ -1,0 +1,300 @@
+//! What a record means: which rows it changes. The one place that says so, for records just written, for replaying
+//! the journal into an empty index, and for finding out which records still matter.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::fence::{self, Attempt, Refusal};
+use super::record::{Handle, Intent, Outcome, Record};
+use super::rows::{self, ApprovalRow, Changes, IndexError, JobRow, KeyRow, Memory, Meta, Row, Rows, Said};
+use crate::error::{Failure, FailureKind};
+use crate::ids::JobId;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// Finished jobs that are not the newest result of their key.
+    pub(super) jobs_max: u64,
+    pub(super) approvals_max: u64,
+}
+
+/// Why a record was not applied.
+#[derive(Debug)]
+pub(super) enum NotApplied {
+    Refused(Refusal),
+    Index(IndexError),
+}
+
+impl From<Refusal> for NotApplied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<IndexError> for NotApplied {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
+
+/// Records applied over `base`, which stays as it is: the changes are taken out and committed by the caller.
+pub(super) struct Fold<'a> {
+    base: &'a dyn Rows,
+    changes: Changes,
+    pub(super) meta: Meta,
+    kept: Kept,
+}
+
+impl<'a> Fold<'a> {
+    pub(super) fn over(base: &'a dyn Rows, kept: Kept) -> Result<Self, IndexError> {
+        let meta = rows::read(base, rows::META)?.unwrap_or_default();
+        Ok(Self { base, changes: Changes::new(), meta, kept })
+    }
+
+    /// What the records applied so far change.
+    pub(super) fn into_changes(mut self) -> Changes {
+        let meta = self.meta.clone();
+        self.put(rows::META.to_vec(), &meta);
+        self.changes
+    }
+
+    /// Applies one record, or leaves everything as it is. `sequence` grows from call to call.
+    pub(super) fn apply(&mut self, sequence: u64, record: &Record) -> Result<(), NotApplied> {
+        match record {
+            Record::Opened(opened) => {
+                fence::opened(self.meta.epoch, opened)?;
+                self.meta.epoch = opened.epoch;
+                self.meta.opened = sequence;
+            }
+            Record::Intent(intent) => self.intent(sequence, intent)?,
+            Record::Handle(handle) => self.handle(sequence, handle)?,
+            Record::Outcome(outcome) => self.outcome(sequence, outcome)?,
+            Record::Approved(approved) => {
+                fence::op(&approved.op)?;
+                let key = rows::approval(&approved.op, &approved.key, &approved.desired);
+                let row = ApprovalRow { sequence, by: approved.by.clone(), at_ms: approved.at_ms };
+                match self.read::<ApprovalRow>(&key)? {
+                    Some(older) => self.remove(rows::numbered(rows::OLD_APPROVALS, older.sequence)),
+                    None => self.meta.approvals += 1,
+                }
+                self.put(key.clone(), &row);
+                self.changes.insert(rows::numbered(rows::OLD_APPROVALS, sequence), Some(key));
+                self.drop_old_approvals()?;
+            }
+            Record::Invalidated(invalidated) => {
+                fence::op(&invalidated.op)?;
+                let key = rows::key(&invalidated.op, &invalidated.key);
+                let mut row: KeyRow = self.read(&key)?.unwrap_or_default();
+                if row.result.is_some() {
+                    row.invalidated =
+                        Some(Said { by: sequence, what: (invalidated.why.clone(), invalidated.at_ms) });
+                    self.put(key, &row);
+                }
+            }
+        }
+        self.meta.applied = sequence;
+        Ok(())
+    }
+
+    fn intent(&mut self, sequence: u64, intent: &Intent) -> Result<(), NotApplied> {
+        let (attempt, _) = self.attempt(&intent.job)?;
+        fence::intent(self.meta.epoch, intent, attempt)?;
+        let key = rows::key(&intent.op, &intent.key);
+        let mut key_row: KeyRow = self.read(&key)?.unwrap_or_default();
+        if let Some(older) = key_row.open.replace(intent.job.clone()) {
+            self.take_the_place_of(&older, sequence, intent)?;
+        }
+        self.meta.epoch = intent.epoch;
+        self.put(key, &key_row);
+        let intent_said = Said { by: sequence, what: intent.clone() };
+        self.put(rows::job(&intent.job), &JobRow { intent: intent_said, handle: None, outcome: None });
+        self.list(&rows::of_op(&intent.op), &intent.job);
+        self.list(rows::OPEN, &intent.job);
+        self.drop_old_jobs()?;
+        Ok(())
+    }
+
+    /// The open attempt `job` ends as superseded. It is not what its key's result is.
+    fn take_the_place_of(&mut self, job: &JobId, sequence: u64, by: &Intent) -> Result<(), IndexError> {
+        let Some(row) = self.read::<JobRow>(&rows::job(job))? else {
+            return Err(IndexError(format!("job {job} is open but not there")));
+        };
+        let failure = Failure {
+            kind: FailureKind::Superseded,
+            message: format!("ended without an outcome: {} took its place", by.job),
+            hint: None,
+        };
+        let outcome = Outcome {
+            job: job.clone(),
+            epoch: by.epoch,
+            finished_at_ms: by.started_at_ms,
+            result: Err(failure),
+        };
+        self.finish(row, sequence, outcome);
+        self.make_droppable(job, sequence);
+        Ok(())
+    }
+
+    fn handle(&mut self, sequence: u64, handle: &Handle) -> Result<(), NotApplied> {
+        let (attempt, row) = self.attempt(&handle.job)?;
+        fence::handle(&handle.job, attempt)?;
+        if let Some(mut row) = row {
+            row.handle = Some(Said { by: sequence, what: handle.handle.clone() });
+            self.put(rows::job(&handle.job), &row);
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, sequence: u64, outcome: &Outcome) -> Result<(), NotApplied> {
+        let (attempt, row) = self.attempt(&outcome.job)?;
+        fence::outcome(self.meta.epoch, outcome, attempt)?;
+        let Some(row) = row else {
+            return Err(Refusal::UnknownJob(outcome.job.clone()).into());
+        };
+        let key = rows::key(&row.intent.what.op, &row.intent.what.key);
+        let mut key_row: KeyRow = self.read(&key)?.unwrap_or_default();
+        let older = match &key_row.result {
+            Some(older) => self.read::<JobRow>(&rows::job(older))?.and_then(|row| row.outcome),
+            None => None,
+        };
+        if let Some(older) = older {
+            self.make_droppable(&older.what.job, older.by);
+        }
+        key_row = KeyRow { result: Some(outcome.job.clone()), open: None, invalidated: None };
+        self.put(key, &key_row);
+        self.finish(row, sequence, outcome.clone());
+        self.meta.epoch = outcome.epoch;
+        self.drop_old_jobs()?;
+        Ok(())
+    }
+
+    fn finish(&mut self, mut row: JobRow, sequence: u64, outcome: Outcome) {
+        let id = outcome.job.clone();
+        self.remove(rows::listed(rows::OPEN, &id));
+        if outcome.result.is_err() {
+            self.list(rows::FAILED, &id);
+        }
+        row.outcome = Some(Said { by: sequence, what: outcome });
+        self.put(rows::job(&id), &row);
+    }
+
+    /// Jobs are dropped in the order in which they ended. So one that took another's place never goes before it,
+    /// and what is left, replayed, says the same.
+    fn make_droppable(&mut self, job: &JobId, ended: u64) {
+        self.changes.insert(rows::numbered(rows::OLD_JOBS, ended), Some(rows::job(job)));
+        self.meta.finished += 1;
+    }
+
+    fn drop_old_jobs(&mut self) -> Result<(), IndexError> {
+        while self.meta.finished > self.kept.jobs_max {
+            let Some(key) = self.take_oldest(rows::OLD_JOBS)? else { break };
+            self.meta.finished -= 1;
+            if let Some(row) = self.read::<JobRow>(&key)? {
+                let job = &row.intent.what.job;
+                self.remove(rows::listed(&rows::of_op(&row.intent.what.op), job));
+                self.remove(rows::listed(rows::FAILED, job));
+                self.remove(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_old_approvals(&mut self) -> Result<(), IndexError> {
+        while self.meta.approvals > self.kept.approvals_max {
+            let Some(key) = self.take_oldest(rows::OLD_APPROVALS)? else { break };
+            self.meta.approvals -= 1;
+            self.remove(key);
+        }
+        Ok(())
+    }
+
+    fn take_oldest(&mut self, prefix: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        let Some((key, value)) = self.at_or_after(prefix, prefix)? else { return Ok(None) };
+        self.remove(key);
+        Ok(Some(value))
+    }
+
+    fn attempt(&self, job: &JobId) -> Result<(Attempt, Option<JobRow>), IndexError> {
+        let row: Option<JobRow> = self.read(&rows::job(job))?;
+        let attempt = match &row {
+            None => Attempt::Unknown,
+            Some(row) if row.outcome.is_none() => Attempt::Open,
+            Some(_) => Attempt::Over,
+        };
+        Ok((attempt, row))
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, IndexError> {
+        match self.changes.get(key) {
+            Some(change) => change.as_ref().map(|value| rows::decode(key, value)).transpose(),
+            None => rows::read(self.base, key),
+        }
+    }
+
+    fn at_or_after(&self, prefix: &[u8], from: &[u8]) -> Result<Option<Row>, IndexError> {
+        let mut old = self.base.at_or_after(prefix, from)?;
+        while let Some((key, _)) = old.take_if(|(key, _)| self.changes.contains_key(key)) {
+            old = self.base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
+        }
+        let new = self
+            .changes
+            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .find_map(|(key, value)| Some((key.clone(), value.clone()?)));
+        Ok(old.into_iter().chain(new).min())
+    }
+
+    fn put(&mut self, key: Vec<u8>, row: &impl Serialize) {
+        self.changes.insert(key, Some(rows::encode(row)));
+    }
+
+    fn list(&mut self, prefix: &[u8], job: &JobId) {
+        self.changes.insert(rows::listed(prefix, job), Some(Vec::new()));
+    }
+
+    fn remove(&mut self, key: Vec<u8>) {
+        self.changes.insert(key, None);
+    }
+}
+
+/// The record without what only its reader cares for: enough to know which records matter, in less memory.
+pub(super) fn bare(mut record: Record) -> Record {
+    match &mut record {
+        Record::Intent(intent) => {
+            (intent.key_fields, intent.desired, intent.summary) = (Json::Null, Json::Null, String::new());
+        }
+        Record::Handle(handle) => handle.handle = Json::Null,
+        Record::Outcome(Outcome { result: Ok(value), .. }) => *value = Json::Null,
+        Record::Outcome(Outcome { result: Err(failure), .. }) => {
+            (failure.message, failure.hint) = (String::new(), None);
+        }
+        Record::Invalidated(invalidated) => invalidated.why = String::new(),
+        Record::Opened(_) | Record::Approved(_) => {}
+    }
+    record
+}
+
+/// The sequence numbers of the records that the rows still speak of. These alone, replayed in order, give the same
+/// rows again: no record before them that is not among them changes what they mean.
+pub(super) fn alive(memory: &Memory) -> Result<BTreeSet<u64>, IndexError> {
+    let mut alive = BTreeSet::new();
+    for (key, value) in memory {
+        if key.starts_with(rows::JOBS) {
+            let row: JobRow = rows::decode(key, value)?;
+            alive.insert(row.intent.by);
+            alive.extend(row.handle.map(|said| said.by));
+            alive.extend(row.outcome.map(|said| said.by));
+        } else if key.starts_with(rows::KEYS) {
+            alive.extend(rows::decode::<KeyRow>(key, value)?.invalidated.map(|said| said.by));
+        } else if key.starts_with(rows::APPROVALS) {
+            alive.insert(rows::decode::<ApprovalRow>(key, value)?.sequence);
+        } else if key == rows::META {
+            alive.insert(rows::decode::<Meta>(key, value)?.opened);
+        }
+    }
+    alive.remove(&0); // nothing was opened yet
+    Ok(alive)
+}
