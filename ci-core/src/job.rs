@@ -26,6 +26,8 @@ pub struct Job {
     log: Log,
     cancel: Cancel,
     notes: Arc<dyn HandleSink>,
+    attempt: u32,
+    epoch: u64,
 }
 
 /// Where a job's external handle is written down. The cache gives one that appends to the journal.
@@ -37,7 +39,23 @@ pub trait HandleSink: Send + Sync + 'static {
 impl Job {
     /// A job with these parts. Operations are handed theirs; tests of an operation make one.
     pub fn new(id: JobId, log: Log, cancel: Cancel, notes: Arc<dyn HandleSink>) -> Self {
-        Self { id, log, cancel, notes }
+        Self { id, log, cancel, notes, attempt: 1, epoch: 0 }
+    }
+
+    /// Says which attempt it is, and of which process.
+    #[must_use]
+    pub fn numbered(self, attempt: u32, epoch: u64) -> Self {
+        Self { attempt, epoch, ..self }
+    }
+
+    /// 1 for the first try of its operation, then one more each time.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Of the process that runs it: see [`crate::store::Store::epoch`].
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Its name, and its log's.

@@ -2,7 +2,11 @@
 //!
 //! The file is the only store. A reader keeps an offset of its own and reads the file; the writer only tells how
 //! far the file goes and whether it is finished. A reader that is slow, gone or new costs the writer nothing.
+//!
+//! Of a log that grows too long the head and the end are kept, since the end says why a job failed. The end is held
+//! back until the log is finished; then the gap is stated.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -22,8 +26,8 @@ struct Extent {
 
 /// The writing end of a job's log. Clones write to the same file.
 ///
-/// Writing never fails to its caller: a full disk must not change what an operation does. What could not be written
-/// is counted, and said in the log as soon as writing works again.
+/// Writing never fails to its caller: a full disk must not change what an operation does. How much could not be written
+/// is said in the log as soon as writing works again.
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -39,20 +43,27 @@ struct LogFile {
     /// Opened at the first write: a queued job has no open file.
     file: Option<File>,
     written: u64,
+    /// Bytes that could not be written since the last that could.
     lost: u64,
+    /// The newest bytes beyond [`Log::BYTES_MAX`], and how many there were before those.
+    end: VecDeque<u8>,
+    left_out: u64,
     /// Whether the last byte written ended a line, so that our own lines start on a fresh one.
     at_line_start: bool,
 }
 
 impl Log {
-    /// Output beyond this is dropped, and the log says so.
+    /// Of output beyond this only the end is kept.
     pub const BYTES_MAX: u64 = 64 << 20;
+    /// How much of the end is kept.
+    pub const END_BYTES_MAX: usize = 64 << 10;
 
     /// Appends to the file at `path`, made when the first byte is written. Its folder is made with it.
     pub fn append_to(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let written = path.metadata().map_or(0, |m| m.len());
-        let file = LogFile { file: None, written, lost: 0, at_line_start: true };
+        let (end, at_line_start) = (VecDeque::new(), true);
+        let file = LogFile { file: None, written, lost: 0, end, left_out: 0, at_line_start };
         let extent = watch::Sender::new(Extent { bytes: written, finished: false });
         Self { shared: Arc::new(Shared { path, file: Mutex::new(file), extent }) }
     }
@@ -62,7 +73,7 @@ impl Log {
         &self.shared.path
     }
 
-    /// Adds bytes exactly as they came. What would go beyond [`Log::BYTES_MAX`] is dropped and counted.
+    /// Adds bytes exactly as they came.
     pub fn write(&self, bytes: &[u8]) {
         self.locked(|log, shared| log.write(shared, bytes));
     }
@@ -80,6 +91,7 @@ impl Log {
     /// Says that nothing more comes; followers end, and the file is closed.
     pub fn finish(&self) {
         self.locked(|log, shared| {
+            log.write_end(shared);
             log.file = None;
             shared.extent.send_modify(|extent| extent.finished = true);
         });
@@ -97,24 +109,51 @@ impl Log {
 
 impl LogFile {
     fn write(&mut self, shared: &Shared, bytes: &[u8]) {
-        let room = Log::BYTES_MAX.saturating_sub(self.written);
-        let kept = &bytes[..bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))];
-        if kept.len() < bytes.len() && self.lost == 0 && room > 0 {
-            tracing::warn!(log = %shared.path.display(), "log is full: what follows is dropped");
+        let room = usize::try_from(Log::BYTES_MAX.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        let (head, rest) = bytes.split_at(bytes.len().min(room));
+        if !head.is_empty() {
+            self.write_through(shared, head);
         }
-        self.lost += (bytes.len() - kept.len()) as u64;
-        if kept.is_empty() {
+        if rest.is_empty() {
             return;
         }
-        match self.append(shared, kept) {
+        if self.end.is_empty() && room > 0 {
+            tracing::warn!(log = %shared.path.display(), "a log is full: of what follows only the end is kept");
+        }
+        let rest_kept = &rest[rest.len().saturating_sub(Log::END_BYTES_MAX)..];
+        let too_many = (self.end.len() + rest_kept.len()).saturating_sub(Log::END_BYTES_MAX);
+        self.end.drain(..too_many);
+        self.end.extend(rest_kept);
+        self.left_out += (too_many + rest.len() - rest_kept.len()) as u64;
+        self.at_line_start = rest.ends_with(b"\n");
+    }
+
+    /// Says what was left out, and adds the end that was held back.
+    fn write_end(&mut self, shared: &Shared) {
+        let (end, left_out) = (std::mem::take(&mut self.end), std::mem::take(&mut self.left_out));
+        if left_out > 0 {
+            self.write_through(shared, format!("\n[{left_out} bytes are left out here]\n").as_bytes());
+        }
+        if !end.is_empty() {
+            self.write_through(shared, &Vec::from(end));
+        }
+    }
+
+    fn write_through(&mut self, shared: &Shared, bytes: &[u8]) {
+        let gap = match self.lost {
+            0 => Vec::new(),
+            lost => format!("\n[{lost} bytes could not be written here]\n").into_bytes(),
+        };
+        match self.append(shared, &[&gap[..], bytes].concat()) {
             Ok(()) => {
-                self.written += kept.len() as u64;
-                self.at_line_start = kept.ends_with(b"\n");
+                self.lost = 0;
+                self.written += (gap.len() + bytes.len()) as u64;
+                self.at_line_start = bytes.ends_with(b"\n");
                 let bytes = self.written;
                 shared.extent.send_modify(|extent| extent.bytes = bytes);
             }
             Err(error) => {
-                self.lost += kept.len() as u64;
+                self.lost += bytes.len() as u64;
                 self.file = None;
                 tracing::warn!(log = %shared.path.display(), %error, "job output can't be written");
             }
