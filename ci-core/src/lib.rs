@@ -1,6 +1,7 @@
 //! The incremental engine, jobs, cache and store of a CI/CD system. It knows no service.
 //!
-//! Modules stand in import order: each imports only those above it.
+//! Modules stand in import order: each imports only those above it, but for `cache` and `current`, which are two
+//! halves of one thing: what an operation's node sees.
 
 pub mod clock;
 mod error;
@@ -9,10 +10,34 @@ mod level;
 
 pub mod incr;
 
+pub mod executor;
 pub mod job;
+mod pool;
+pub mod process;
+
 pub mod store;
 
+pub mod event;
+pub mod op;
+
+mod bindings;
+mod cache;
+mod monitor;
+mod pace;
+
+pub mod current;
+
+pub mod engine;
+
+pub use bindings::{Bind, Bindings, DEFAULT, Unbound};
+pub use cache::{ATTEMPTS_MAX, Guard, LiveJob, RETRY_DELAY_MAX, RETRY_DELAY_MIN, Refused, UnderWay};
+pub use current::{Current, Value};
+pub use engine::{Engine, Owner};
 pub use error::{Failure, FailureKind, OpError};
 pub use ids::{BadJobId, BadKeyDigest, JobId, KeyDigest, OpId};
 pub use job::Job;
 pub use level::{BadLevel, Level};
+pub use monitor::{Monitor, READ_RETRY_DELAY_MAX, READ_RETRY_DELAY_MIN, Watch};
+pub use op::{Builder, Publisher};
+pub use pace::Pace;
+pub use pool::{Pool, Slot};

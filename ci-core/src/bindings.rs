@@ -1,0 +1,85 @@
+//! Clients bound to an engine, found by the operations that need them when a pipeline is lowered.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The name under which a client is bound when none is given.
+pub const DEFAULT: &str = "";
+
+/// The clients of one engine, by type and name.
+#[derive(Clone, Default)]
+pub struct Bindings {
+    clients: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    names: Vec<(&'static str, String)>,
+}
+
+impl Bindings {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Binds `client` under `name`; a client of the same type and name is replaced.
+    pub fn bind<C: Any + Send + Sync>(&mut self, name: impl Into<String>, client: C) {
+        let name = name.into();
+        self.names.push((type_name::<C>(), name.clone()));
+        self.clients.insert((TypeId::of::<C>(), name), Arc::new(client));
+    }
+
+    /// The client of type `C` under `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unbound`], which names the type, the name, and what is bound.
+    pub fn get<C: Any + Send + Sync + Clone>(&self, name: &str) -> Result<C, Unbound> {
+        let found = self.clients.get(&(TypeId::of::<C>(), name.to_owned()));
+        found.and_then(|client| client.downcast_ref::<C>()).cloned().ok_or_else(|| {
+            let client = type_name::<C>();
+            let known = self.names.iter().filter(|(c, _)| *c == client).map(|(_, n)| n.clone()).collect();
+            Unbound { client: client.rsplit("::").next().unwrap_or(client), name: name.to_owned(), known }
+        })
+    }
+}
+
+impl fmt::Debug for Bindings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.names).finish()
+    }
+}
+
+/// An operation needs a client that the engine does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Unbound {
+    client: &'static str,
+    name: String,
+    known: Vec<String>,
+}
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            DEFAULT => write!(f, "the engine has no {0}: add `.with({0}…)` to it", self.client)?,
+            name => write!(
+                f,
+                "the engine has no {0} named {name:?}: add `.with_named({name:?}, {0}…)`",
+                self.client
+            )?,
+        }
+        match self.known.iter().filter(|n| !n.is_empty()).map(|n| format!("{n:?}")).collect::<Vec<_>>() {
+            known if known.is_empty() => Ok(()),
+            known => write!(f, " (it has {})", known.join(", ")),
+        }
+    }
+}
+
+/// An operation or a monitor that can be made from an engine's clients.
+pub trait Bind: Sized {
+    /// Finds its clients. `on` names the one to work on, or is [`DEFAULT`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unbound`]: the pipeline is refused at start, naming the operation.
+    fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound>;
+}

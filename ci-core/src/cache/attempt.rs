@@ -1,0 +1,434 @@
+//! One attempt, from the queue to its durable outcome.
+//!
+//! *queued → waiting for confirmation → waiting for a slot → intent written → running → outcome written → told.* A slot
+//! is not held while a person is waited for. Before the intent is durable nothing on the outside was touched, so an
+//! attempt that ends there leaves no record; but a person's *no* does, since it is to stand after a restart. After
+//! the intent, the attempt ends with an outcome in the journal, or is found again by the next process.
+//!
+//! *Found again.* An attempt that an earlier process began is looked for on the outside and followed to its end. If
+//! nothing of it is there, and it is still wanted, it enters from the queue again. If nobody wants it, what a builder
+//! left is removed.
+//!
+//! *An end that nobody knows.* A publisher that fails because the machinery did, after it noted something, has left
+//! the world half-made. That is no outcome, and none is written: after a back-off it is gone on with from its newest
+//! note, as after a restart, for as long as it takes; and nothing else is published in its place meanwhile. The same
+//! holds for what is being found again, for builders too: an engine that does not answer after a restart says nothing
+//! about the work that runs on it.
+//!
+//! *Cancelled.* A person's cancel ends all retries. A builder's value that comes anyway does not count. What a
+//! publisher did is done, whoever cancelled it.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::Value as Json;
+use tokio::sync::watch;
+
+use super::leave::Leave;
+use super::{Env, News, retry};
+use crate::clock;
+use crate::error::{Failure, FailureKind, OpError};
+use crate::event::Phase;
+use crate::ids::JobId;
+use crate::job::{Cancel, HandleSink, Job, Log};
+use crate::op::{Operation, Request};
+use crate::pool::Slot;
+use crate::store::record::{Handle, Intent, Outcome, Record};
+use crate::store::{Store, StoreError};
+
+/// How long to wait before trying again to write an outcome that could not be written: nobody is told meanwhile.
+const OUTCOME_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// How long removing what an attempt left outside may take. What is left then is left.
+const ABANDON_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where an attempt begins.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// In the queue.
+    Queue,
+    /// In the middle: an earlier process began it, and noted this last.
+    Cut(Option<Json>),
+}
+
+pub(super) struct Run {
+    pub(super) env: Env,
+    pub(super) generation: u64,
+    pub(super) op: Arc<dyn Operation>,
+    pub(super) request: Request,
+    pub(super) job: JobId,
+    pub(super) number: u32,
+    pub(super) queued_at_ms: u64,
+    pub(super) cancel: Cancel,
+    pub(super) approval: watch::Receiver<bool>,
+    pub(super) leave: Arc<Leave>,
+    pub(super) log: Log,
+    /// Its intent is durable.
+    pub(super) recorded: AtomicBool,
+}
+
+impl Run {
+    pub(super) async fn run_to_end(self, start: Start) {
+        let result = match self.end(guarded(self.attempt(start)).await).await {
+            Ok(value) => Ok(Arc::new(value)),
+            Err(error) => {
+                tracing::info!(job = %self.job, kind = %error.kind(), source = ?std::error::Error::source(&error), "{error}");
+                Err(Arc::new(Failure::from(&error)))
+            }
+        };
+        self.log.finish();
+        self.env.tell(self.generation, News::Ended(result)).await;
+    }
+
+    async fn attempt(&self, start: Start) -> Result<Json, OpError> {
+        let notes = Arc::new(Notes { store: self.env.store.clone(), newest: Mutex::default() });
+        let job = Job::new(self.job.clone(), self.log.clone(), self.cancel.clone(), notes.clone())
+            .numbered(self.number, self.env.store.epoch());
+        match start {
+            Start::Queue => {
+                let slot = self.enter(&job).await?;
+                match self.work(&job, &notes).await {
+                    Err(error) if self.is_unsettled(&error, &notes) => {
+                        drop(slot);
+                        self.settle(&job, &notes, error).await
+                    }
+                    result => result,
+                }
+            }
+            Start::Cut(handle) => {
+                notes.remember(handle);
+                self.moved(Phase::Resumed).await;
+                // Not a word in the log: what is found again may go on writing it from where it ends.
+                tracing::info!(job = %self.job, "looking for what was begun before the restart");
+                self.find_again(&job, &notes).await
+            }
+        }
+    }
+
+    /// From the queue to where the world may be touched.
+    async fn enter(&self, job: &Job) -> Result<Option<Slot>, OpError> {
+        job.say(format_args!("{}: {}", self.op.id(), self.request.summary));
+        self.confirmed(job).await?;
+        let slot = self.slot(job).await?;
+        if let Some(error) = self.cancel.is_requested() {
+            return Err(error);
+        }
+        if !self.leave.begin() {
+            return Err(self.superseded());
+        }
+        if !self.recorded.load(Ordering::Relaxed) {
+            self.record_intent().await?;
+        }
+        self.moved(Phase::Running).await;
+        Ok(slot)
+    }
+
+    async fn confirmed(&self, job: &Job) -> Result<(), OpError> {
+        let level = self.op.level(&self.request);
+        if !self.env.guard.holds(level) || self.is_approved() {
+            return Ok(());
+        }
+        job.say(format_args!("Waiting for confirmation: this job is {level}"));
+        self.moved(Phase::WaitingForConfirmation).await;
+        let mut approval = self.approval.clone();
+        let approved = async {
+            if approval.wait_for(|approved| *approved).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            error = self.cancel.requested() => return Err(error),
+            () = approved => {}
+            () = self.env.guard.lets_through(level) => job.say("Confirmation is no longer needed"),
+        }
+        Ok(())
+    }
+
+    async fn slot(&self, job: &Job) -> Result<Option<Slot>, OpError> {
+        let Some(pool) = self.op.pool() else { return Ok(None) };
+        if let Some(slot) = pool.try_acquire() {
+            return Ok(Some(slot));
+        }
+        job.say(format_args!("Waiting for one of {} slots in {}", pool.size(), pool.name()));
+        self.moved(Phase::WaitingForSlot { pool: pool.name().to_owned() }).await;
+        job.cancellable(async { Ok(Some(pool.acquire().await)) }).await
+    }
+
+    /// An approval is for one run, however often the program is restarted before it: a result that is younger has used
+    /// it up.
+    fn is_approved(&self) -> bool {
+        let (op, Request { key, desired, .. }) = (self.op.id().as_str(), &self.request);
+        let unused = |approved_at_ms| {
+            let newest = self.env.store.result(op, key);
+            newest.is_none_or(|result| {
+                let nothing_came_of_it =
+                    matches!(&result.outcome.result, Err(f) if f.kind == FailureKind::Superseded);
+                nothing_came_of_it || result.outcome.finished_at_ms < approved_at_ms
+            })
+        };
+        *self.approval.borrow() || self.env.store.approved_at_ms(op, key, desired).is_some_and(unused)
+    }
+
+    /// Writes down that the world is about to be touched.
+    async fn record_intent(&self) -> Result<(), OpError> {
+        let intent = Intent {
+            job: self.job.clone(),
+            op: self.op.id().to_string(),
+            key: self.request.key,
+            key_fields: self.request.key_fields.clone(),
+            desired: self.request.desired_fields.clone(),
+            summary: self.request.summary.to_string(),
+            attempt: self.number,
+            epoch: self.env.store.epoch(),
+            queued_at_ms: self.queued_at_ms,
+            started_at_ms: clock::now_ms(),
+        };
+        match self.env.store.append(Record::Intent(intent)).await {
+            Ok(_) | Err(StoreError::Unseen(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.recorded.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn work(&self, job: &Job, notes: &Notes) -> Result<Json, OpError> {
+        self.timed(job, notes, self.op.run(job, &self.request)).await
+    }
+
+    async fn find(&self, job: &Job, notes: &Notes) -> Result<Option<Json>, OpError> {
+        self.timed(job, notes, self.op.resume(job, &self.request, notes.newest())).await
+    }
+
+    /// The failure says nothing of how the world was left.
+    fn is_unsettled(&self, error: &OpError, notes: &Notes) -> bool {
+        self.op.is_continued() && error.kind().is_retried() && notes.newest().is_some()
+    }
+
+    /// Brings a change that the machinery left half-made to its end. If nothing of it was made, `error` is all there is.
+    async fn settle(&self, job: &Job, notes: &Notes, mut error: OpError) -> Result<Json, OpError> {
+        for tries in 1.. {
+            self.pause(&error, retry::endless(&self.env.pace, tries)).await;
+            error = match self.find(job, notes).await {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => break,
+                Err(error) if error.kind().is_retried() => error,
+                Err(error) => return Err(error),
+            };
+        }
+        Err(error)
+    }
+
+    /// Finds what an earlier process began, and follows it to its end.
+    async fn find_again(&self, job: &Job, notes: &Notes) -> Result<Json, OpError> {
+        let slot = self.op.pool().and_then(|pool| pool.try_acquire());
+        let mut tries = 0;
+        loop {
+            if !self.op.is_continued() && !self.leave.is_wanted() {
+                job.say("The deployer was restarted, and nobody needs this any more");
+                self.abandon(job, notes).await?;
+                return Err(self.superseded());
+            }
+            let error = match self.find(job, notes).await {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => break,
+                Err(error) => error,
+            };
+            tries += 1;
+            let pause = match self.is_unsettled(&error, notes) {
+                true => Some(retry::endless(&self.env.pace, tries)),
+                false => retry::delay(&self.env.pace, error.kind(), tries),
+            };
+            let Some(pause) = pause else { return Err(error) };
+            self.pause(&error, pause).await;
+            if let (Some(stop), false) = (self.cancel.is_requested(), self.op.is_continued()) {
+                self.abandon(job, notes).await?;
+                return Err(stop);
+            }
+        }
+        self.leave.step_back();
+        drop(slot);
+        if !self.leave.is_wanted() {
+            return Err(self.superseded());
+        }
+        job.say("The deployer was restarted, and nothing was left of this: running it again");
+        let _slot = self.enter(job).await?;
+        match self.work(job, notes).await {
+            Err(error) if self.is_unsettled(&error, notes) => self.settle(job, notes, error).await,
+            result => result,
+        }
+    }
+
+    /// Waits, unless a person does not want it to: that is then told to the operation, which takes back what it did.
+    async fn pause(&self, error: &OpError, pause: Duration) {
+        self.log.line(format_args!("{error}"));
+        self.log.line("How it ends is not known: looking again soon");
+        let retry_at_ms = Some(clock::now_ms() + pause.as_millis() as u64);
+        // Before anybody hears of the pause: who cancels it then is heard below.
+        let told = self.cancel.is_requested().is_some();
+        self.moved(Phase::Failed { failure: error.into(), retry_at_ms }).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = self.cancel.requested(), if !told => {}
+        }
+        self.moved(Phase::Resumed).await;
+    }
+
+    /// Says that nobody wants it, unless somebody said more before.
+    fn superseded(&self) -> OpError {
+        self.cancel.supersede("nobody needs this value any more");
+        self.cancel.is_requested().expect("because it was just asked to stop")
+    }
+
+    /// Runs one piece of the operation. A builder that does not stop when it is asked to is dropped; a publisher never
+    /// is, since a half-made change has to be taken back.
+    async fn timed<T>(
+        &self,
+        job: &Job,
+        notes: &Notes,
+        work: BoxFuture<'_, Result<T, OpError>>,
+    ) -> Result<T, OpError> {
+        let (timeout, is_publisher) = (self.op.timeout(), self.op.is_continued());
+        let ended = tokio::select! {
+            biased;
+            result = guarded(work) => return result,
+            error = self.stopped_late(), if !is_publisher => error,
+            () = tokio::time::sleep(timeout) => {
+                let message = format!("{} took longer than {timeout:?}", self.request.summary);
+                match is_publisher && notes.newest().is_some() {
+                    true => return Err(OpError::infrastructure(message)),
+                    false => OpError::permanent(message)
+                        .with_hint("rebuild it, or give the operation more time"),
+                }
+            }
+        };
+        if !is_publisher && let Err(error) = self.abandon(job, notes).await {
+            job.say(format_args!("What it left could not be removed: {error}"));
+        }
+        Err(ended)
+    }
+
+    /// Asked to stop, and not stopped by itself.
+    async fn stopped_late(&self) -> OpError {
+        let error = self.cancel.requested().await;
+        tokio::time::sleep(self.env.pace.cancel_grace).await;
+        error
+    }
+
+    async fn abandon(&self, job: &Job, notes: &Notes) -> Result<(), OpError> {
+        let abandoned = guarded(self.op.abandon(job, &self.request, notes.newest()));
+        tokio::time::timeout(ABANDON_TIMEOUT, abandoned).await.unwrap_or_else(|_| {
+            Err(OpError::infrastructure(format!(
+                "removing what it left took longer than {ABANDON_TIMEOUT:?}"
+            )))
+        })
+    }
+
+    /// Writes down how it ended. Nobody is told before that is durable.
+    async fn end(&self, result: Result<Json, OpError>) -> Result<Json, OpError> {
+        let error = match self.judged(result) {
+            Ok(value) => match record_outcome(&self.env.store, &self.job, Ok(value.clone())).await {
+                Ok(()) => return Ok(value),
+                Err(error) => OpError::from(error),
+            },
+            Err(error) => error,
+        };
+        self.log.line(format_args!("Failed ({}): {error}", error.kind()));
+        if let Some(hint) = error.hint() {
+            self.log.line(format_args!("Hint: {hint}"));
+        }
+        let is_no = error.kind() == FailureKind::Cancelled;
+        if !self.recorded.load(Ordering::Relaxed) && (!is_no || self.record_intent().await.is_err()) {
+            return Err(error); // nothing was touched, and there is nothing to remember
+        }
+        // What can't even be recorded as failed is still told: it is no success.
+        let _ = record_outcome(&self.env.store, &self.job, Err(Failure::from(&error))).await;
+        Err(error)
+    }
+
+    /// The result, in the light of a person's cancel.
+    fn judged(&self, result: Result<Json, OpError>) -> Result<Json, OpError> {
+        let Some(no) = self.cancel.is_requested().filter(|error| error.kind() == FailureKind::Cancelled)
+        else {
+            return result;
+        };
+        match result {
+            Ok(_) if !self.op.is_continued() => Err(no),
+            Err(error) if error.kind().is_retried() || error.kind() == FailureKind::Superseded => {
+                self.log.line(format_args!("{error}"));
+                Err(no)
+            }
+            result => result,
+        }
+    }
+
+    async fn moved(&self, phase: Phase) {
+        self.env.tell(self.generation, News::Moved(phase)).await;
+    }
+}
+
+/// Writes an outcome, for as long as it takes: nobody may be told before. Only an outcome that can never be written
+/// is given up.
+async fn record_outcome(store: &Store, job: &JobId, result: Result<Json, Failure>) -> Result<(), StoreError> {
+    loop {
+        let outcome = Outcome {
+            job: job.clone(),
+            epoch: store.epoch(),
+            finished_at_ms: clock::now_ms(),
+            result: result.clone(),
+        };
+        match store.append(Record::Outcome(outcome)).await {
+            Ok(_) | Err(StoreError::Unseen(_)) => return Ok(()),
+            Err(error @ (StoreError::Refused(_) | StoreError::Unstorable { .. } | StoreError::Closed)) => {
+                tracing::error!(%job, %error, "an outcome was refused");
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::error!(%job, %error, "an outcome can't be written yet: trying again");
+                tokio::time::sleep(OUTCOME_RETRY_DELAY).await;
+            }
+        }
+    }
+}
+
+/// Runs an operation's future; a panic in it is its failure.
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Err(OpError::permanent(format!("the operation panicked: {text}"))
+            .with_hint("this is a bug of the operation"))
+    })
+}
+
+/// Writes a job's handles to the journal, and remembers the newest.
+struct Notes {
+    store: Store,
+    newest: Mutex<Option<Json>>,
+}
+
+impl Notes {
+    fn newest(&self) -> Option<Json> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, handle: Option<Json>) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+    }
+}
+
+impl HandleSink for Notes {
+    fn record(&self, job: &JobId, handle: Json) -> BoxFuture<'_, Result<(), OpError>> {
+        self.remember(Some(handle.clone()));
+        let written = self.store.append(Record::Handle(Handle { job: job.clone(), handle }));
+        async move { Ok(written.await.map(drop)?) }.boxed()
+    }
+}

@@ -1,0 +1,263 @@
+//! One (operation, key) that somebody wants: its state. The story is told in the parent module.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use tokio::sync::watch;
+
+use super::leave::Leave;
+use super::{Env, Owned, Reading, attempt};
+use crate::current::Activity;
+use crate::error::{Failure, FailureKind};
+use crate::event::Phase;
+use crate::ids::{JobId, KeyDigest};
+use crate::incr::Id;
+use crate::job::{Cancel, Log};
+use crate::op::{Operation, Request};
+use crate::store::StoredResult;
+use crate::store::record::Intent;
+
+/// How many values of a conflict its message names.
+const CONFLICTS_SHOWN_MAX: usize = 3;
+
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) op: Arc<dyn Operation>,
+    /// The newest value wanted.
+    pub(super) desired: Request,
+    pub(super) wishes: Vec<Wish>,
+    /// The wishes differ: nothing is started.
+    pub(super) conflict: bool,
+    pub(super) state: State,
+}
+
+/// One node's want.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) node: Id,
+    pub(super) request: Request,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nobody has looked into the store yet.
+    Fresh,
+    /// To be started, although there may be a result; `attempt` is the number it gets, if it is still this value that
+    /// is wanted.
+    Wanted {
+        desired: KeyDigest,
+        attempt: u32,
+    },
+    /// A result from the store is asked whether it still stands.
+    Checking {
+        stored: Finished,
+        #[expect(dead_code, reason = "held for its drop")]
+        task: Owned,
+    },
+    Active(Attempt),
+    /// Failed in a way that may pass; `attempt` is the next one's number.
+    Retrying {
+        job: JobId,
+        request: Request,
+        attempt: u32,
+        failure: Arc<Failure>,
+        /// Unix milliseconds.
+        retry_at_ms: u64,
+        #[expect(dead_code, reason = "held for its drop")]
+        timer: Owned,
+    },
+    Finished(Finished),
+}
+
+/// A result, and what it is the result of.
+#[derive(Clone, Debug)]
+pub(super) struct Finished {
+    pub(super) job: JobId,
+    pub(super) summary: String,
+    pub(super) desired: KeyDigest,
+    pub(super) result: Result<Arc<Json>, Arc<Failure>>,
+}
+
+/// An attempt under way. Dropping it ends its task where it is.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) job: JobId,
+    pub(super) request: Request,
+    pub(super) number: u32,
+    pub(super) queued_at_ms: u64,
+    pub(super) phase: Phase,
+    pub(super) cancel: Cancel,
+    pub(super) approval: Arc<watch::Sender<bool>>,
+    pub(super) log: Log,
+    leave: Arc<Leave>,
+    _task: Owned,
+}
+
+/// What an attempt is to do.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) job: JobId,
+    pub(super) request: Request,
+    pub(super) number: u32,
+    pub(super) queued_at_ms: u64,
+    pub(super) start: attempt::Start,
+    /// Whether what it is for is wanted.
+    pub(super) wanted: bool,
+    /// Asks it to stop, maybe from the beginning.
+    pub(super) cancel: Cancel,
+}
+
+impl Attempt {
+    pub(super) fn start(env: &Env, generation: u64, op: Arc<dyn Operation>, order: Order) -> Self {
+        let Order { job, request, number, queued_at_ms, start, wanted, cancel } = order;
+        let log = Log::append_to(env.store.log_path(&job));
+        let approval = Arc::new(watch::Sender::new(false));
+        let begun = matches!(start, attempt::Start::Cut(_));
+        let leave = Arc::new(Leave::new(begun, wanted));
+        let run = attempt::Run {
+            env: env.clone(),
+            generation,
+            op,
+            request: request.clone(),
+            job: job.clone(),
+            number,
+            queued_at_ms,
+            cancel: cancel.clone(),
+            approval: approval.subscribe(),
+            leave: leave.clone(),
+            log: log.clone(),
+            recorded: begun.into(),
+        };
+        let task = Owned(env.runtime.spawn(run.run_to_end(start)));
+        let phase = Phase::Queued;
+        Self { job, request, number, queued_at_ms, phase, cancel, approval, log, leave, _task: task }
+    }
+
+    /// What it is for is wanted (again).
+    pub(super) fn want(&self) {
+        self.leave.want();
+    }
+
+    /// What it is for is not wanted any more. If it has touched the world, it is stopped only if it may be.
+    pub(super) fn refuse(&self, auto_cancel: bool, why: &str) {
+        if self.leave.refuse() || auto_cancel {
+            self.cancel.supersede(why);
+        }
+    }
+
+    /// It was asked to stop since nobody wants it.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.cancel.is_requested().is_some_and(|error| error.kind() == FailureKind::Superseded)
+    }
+
+    pub(super) fn moved(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    pub(super) fn finished(&self, result: Result<Arc<Json>, Arc<Failure>>) -> Finished {
+        Finished {
+            job: self.job.clone(),
+            summary: self.request.summary.to_string(),
+            desired: self.request.desired,
+            result,
+        }
+    }
+
+    fn activity(&self) -> Activity {
+        match self.phase {
+            Phase::WaitingForConfirmation => Activity::WaitingForConfirmation,
+            Phase::Queued | Phase::WaitingForSlot { .. } => Activity::Queued,
+            Phase::Failed { .. } => Activity::Retrying,
+            _ => Activity::Running,
+        }
+    }
+}
+
+impl Instance {
+    pub(super) fn new(op: Arc<dyn Operation>, request: Request) -> Self {
+        Self { op, desired: request, wishes: Vec::new(), conflict: false, state: State::Fresh }
+    }
+
+    pub(super) fn key(&self) -> KeyDigest {
+        self.desired.key
+    }
+
+    /// What a node that wants `desired` sees.
+    pub(super) fn reading(&self, desired: KeyDigest) -> Reading {
+        if self.conflict {
+            return Reading::Failed(Arc::new(self.conflicting()));
+        }
+        match &self.state {
+            State::Finished(finished) if finished.desired == desired => match &finished.result {
+                Ok(value) => Reading::Done(value.clone()),
+                Err(failure) => Reading::Failed(failure.clone()),
+            },
+            State::Active(attempt) if attempt.request.desired == desired => {
+                Reading::Active(attempt.activity())
+            }
+            State::Retrying { request, .. } if request.desired == desired => {
+                Reading::Active(Activity::Retrying)
+            }
+            _ => Reading::Active(Activity::Queued),
+        }
+    }
+
+    fn conflicting(&self) -> Failure {
+        let wanted: BTreeSet<&str> = self.wishes.iter().map(|wish| &*wish.request.summary).collect();
+        let wanted: Vec<&str> = wanted.into_iter().take(CONFLICTS_SHOWN_MAX).collect();
+        Failure {
+            kind: FailureKind::Permanent,
+            message: format!(
+                "different values are wanted in one place at the same time: {}",
+                wanted.join(", ")
+            ),
+            hint: Some("let only one place of the pipeline publish it".to_owned()),
+        }
+    }
+
+    /// Whether nothing more comes of it unless somebody acts.
+    pub(super) fn is_at_rest(&self) -> bool {
+        match &self.state {
+            State::Finished(_) => true,
+            State::Active(attempt) => attempt.phase == Phase::WaitingForConfirmation,
+            _ => self.conflict,
+        }
+    }
+
+    pub(super) fn job(&self) -> Option<&JobId> {
+        match &self.state {
+            State::Active(attempt) => Some(&attempt.job),
+            State::Retrying { job, .. } => Some(job),
+            State::Checking { stored, .. } | State::Finished(stored) => Some(&stored.job),
+            State::Fresh | State::Wanted { .. } => None,
+        }
+    }
+}
+
+/// The request that an attempt of an earlier process was made for.
+pub(super) fn request_of(intent: &Intent) -> Request {
+    Request {
+        key: intent.key,
+        key_fields: intent.key_fields.clone(),
+        desired: KeyDigest::of(&intent.desired),
+        desired_fields: intent.desired.clone(),
+        summary: intent.summary.as_str().into(),
+    }
+}
+
+/// A stored result, if it may be used for what is wanted: it is for the same value, nobody asked for a rebuild, and
+/// it is not a failure that may have passed by now.
+pub(super) fn usable(stored: StoredResult, wanted: &Request) -> Option<Finished> {
+    let desired = KeyDigest::of(&stored.intent.desired);
+    let stands = match &stored.outcome.result {
+        Ok(_) => true,
+        Err(failure) => !failure.kind.is_retried() && failure.kind != FailureKind::Superseded,
+    };
+    (stored.invalidated.is_none() && desired == wanted.desired && stands).then(|| Finished {
+        job: stored.intent.job,
+        summary: stored.intent.summary,
+        desired,
+        result: stored.outcome.result.map(Arc::new).map_err(Arc::new),
+    })
+}

@@ -1,0 +1,101 @@
+//! What the outside may know about jobs under way.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Cache;
+use super::instance::{Instance, State};
+use crate::error::Failure;
+use crate::event::Phase;
+use crate::ids::JobId;
+use crate::job::LogReader;
+use crate::level::Level;
+
+/// A job that has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LiveJob {
+    /// Its name.
+    pub id: JobId,
+    /// Its operation.
+    pub op: String,
+    /// What it does, for people.
+    pub summary: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Unix milliseconds.
+    pub queued_at_ms: u64,
+    /// Where it is now.
+    pub phase: Phase,
+}
+
+/// A job under way, or waiting to be tried again, and what it was asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnderWay {
+    /// The job.
+    pub job: LiveJob,
+    /// What harm it can do.
+    pub level: Level,
+    /// The key's fields.
+    pub key_fields: Json,
+    /// For publishers: what the place is to hold. `null` for builders.
+    pub desired: Json,
+}
+
+impl Cache {
+    /// What a job that is under way, or waits to be tried again, was asked.
+    pub(crate) fn asked_of(&self, job: &JobId) -> Option<UnderWay> {
+        self.instances.values().find_map(|instance| {
+            let request = match &instance.state {
+                State::Active(attempt) if attempt.job == *job => &attempt.request,
+                State::Retrying { job: failed, request, .. } if failed == job => request,
+                _ => return None,
+            };
+            Some(UnderWay {
+                job: live(instance)?,
+                level: instance.op.level(request),
+                key_fields: request.key_fields.clone(),
+                desired: request.desired_fields.clone(),
+            })
+        })
+    }
+
+    /// The jobs under way or waiting to be tried again, newest first.
+    pub(crate) fn live(&self) -> Vec<LiveJob> {
+        let mut jobs: Vec<_> = self.instances.values().filter_map(live).collect();
+        jobs.sort_by(|a, b| b.id.cmp(&a.id));
+        jobs
+    }
+
+    /// A reader of a job's log from `offset` on. It follows if the job is under way.
+    pub(crate) fn follow(&self, job: &JobId, offset: u64) -> Option<LogReader> {
+        let live = self.instances.values().find_map(|instance| match &instance.state {
+            State::Active(attempt) if attempt.job == *job => Some(attempt.log.follow(offset)),
+            _ => None,
+        });
+        let path = self.env.store.log_path(job);
+        live.or_else(|| path.exists().then(|| LogReader::of_finished(path, offset)))
+    }
+}
+
+fn live(instance: &Instance) -> Option<LiveJob> {
+    let op = instance.op.id().to_string();
+    match &instance.state {
+        State::Active(attempt) => Some(LiveJob {
+            id: attempt.job.clone(),
+            op,
+            summary: attempt.request.summary.to_string(),
+            attempt: attempt.number,
+            queued_at_ms: attempt.queued_at_ms,
+            phase: attempt.phase.clone(),
+        }),
+        State::Retrying { job, request, attempt, failure, retry_at_ms, .. } => Some(LiveJob {
+            id: job.clone(),
+            op,
+            summary: request.summary.to_string(),
+            attempt: attempt - 1,
+            queued_at_ms: *retry_at_ms,
+            phase: Phase::Failed { failure: Failure::clone(failure), retry_at_ms: Some(*retry_at_ms) },
+        }),
+        _ => None,
+    }
+}

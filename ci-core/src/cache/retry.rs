@@ -1,0 +1,60 @@
+//! When a failed attempt is followed by another.
+
+use std::time::Duration;
+
+use crate::error::FailureKind;
+use crate::pace::Pace;
+
+/// How often a transient failure is tried in all.
+pub const ATTEMPTS_MAX: u32 = 5;
+/// See [`Pace::retry_min`].
+pub const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
+/// See [`Pace::retry_max`].
+pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// The pause before the next attempt, or `None` when there is none.
+pub(super) fn delay(pace: &Pace, kind: FailureKind, attempt: u32) -> Option<Duration> {
+    let bounded = kind == FailureKind::Transient && attempt >= ATTEMPTS_MAX;
+    (kind.is_retried() && !bounded).then(|| pause(pace, attempt, jitter()))
+}
+
+/// The pause before one looks again how an attempt ends of which nobody knows: without end, since it must be known.
+pub(super) fn endless(pace: &Pace, attempt: u32) -> Duration {
+    pause(pace, attempt, jitter())
+}
+
+/// `jitter` is in `0.0..=1.0`.
+fn pause(pace: &Pace, attempt: u32, jitter: f64) -> Duration {
+    let pause = pace.retry_min.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(pace.retry_max);
+    pause.mul_f64(0.5 + jitter / 2.0)
+}
+
+fn jitter() -> f64 {
+    f64::from(super::nonce()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_are_never_less_than_half() {
+        let seconds = |attempt, jitter| pause(&Pace::default(), attempt, jitter).as_secs_f64();
+        assert_eq!([1, 2, 3, 4].map(|attempt| seconds(attempt, 1.0)), [1.0, 2.0, 4.0, 8.0]);
+        assert_eq!(seconds(1, 0.0), 0.5);
+        assert_eq!(seconds(1000, 1.0), 60.0);
+    }
+
+    #[test]
+    fn transient_failures_are_tried_a_bounded_number_of_times_those_of_the_machinery_without_end() {
+        let again = |kind, attempt| delay(&Pace::default(), kind, attempt).is_some();
+        assert!(again(FailureKind::Transient, ATTEMPTS_MAX - 1));
+        assert!(!again(FailureKind::Transient, ATTEMPTS_MAX));
+        assert!(again(FailureKind::Infrastructure, 1_000_000));
+        for kind in
+            [FailureKind::Permanent, FailureKind::Cancelled, FailureKind::Superseded, FailureKind::Skipped]
+        {
+            assert!(!again(kind, 1), "{kind} is never retried");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Values that change, as descriptions.
+//!
+//! A [`Current<T>`] says how a value comes about. It does nothing by itself, is cheap to clone, and can be run by
+//! several engines. An engine *lowers* it: each description becomes one node of the engine's graph, however often it
+//! is used. Then the node has, at every moment, an [`Outcome`]: the value, or the reason why there is none yet.
+//!
+//! A closure that panics makes its node fail; the engine lives.
+//!
+//! In the examples of this module, `value_of` runs a current on an engine of its own until it has a value or has failed.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::all::all;
+pub use self::combine::{constant, fail};
+pub use self::input::{Input, input};
+pub(crate) use self::lower::{Lowering, Plan, Shown};
+pub use self::lower::{NotLowered, World};
+pub use self::operate::{build_with, monitor_with, publish_with};
+pub use self::outcome::{Activity, Outcome, Pending, Reason};
+pub(crate) use self::wake::Wake;
+
+use crate::incr::Id;
+
+mod all;
+mod combine;
+mod input;
+mod lower;
+mod operate;
+mod outcome;
+mod wake;
+
+/// What every value in a pipeline can do. Clones should be cheap: put large values into an `Arc`.
+pub trait Value: Clone + PartialEq + Send + Sync + 'static {}
+
+impl<T: Clone + PartialEq + Send + Sync + 'static> Value for T {}
+
+/// A value of type `T` that changes, or says why there is none.
+pub struct Current<T> {
+    described: Arc<Described>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A description with the number that tells it from all others.
+pub(crate) struct Described {
+    pub(crate) number: u64,
+    pub(crate) plan: Box<dyn Plan>,
+}
+
+impl Drop for Described {
+    /// Without recursion: a chain may be as long as memory allows.
+    fn drop(&mut self) {
+        let mut inputs = self.plan.inputs();
+        self.plan = Box::new(Taken);
+        while let Some(input) = inputs.pop() {
+            // What others still use stays.
+            if let Some(mut described) = Arc::into_inner(input) {
+                inputs.extend(described.plan.inputs());
+                described.plan = Box::new(Taken);
+            }
+        }
+    }
+}
+
+/// In the place of a plan that is being dropped.
+struct Taken;
+
+impl Plan for Taken {
+    fn label(&self) -> Label {
+        "".into()
+    }
+
+    fn inputs(&self) -> Vec<Arc<Described>> {
+        Vec::new()
+    }
+
+    fn lower(&self, _: &[Id], _: &mut Lowering<'_>) -> Result<Id, NotLowered> {
+        unreachable!("what is being dropped is in no pipeline")
+    }
+}
+
+impl<T> Clone for Current<T> {
+    fn clone(&self) -> Self {
+        Self { described: self.described.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Current<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Current({})", self.described.plan.label())
+    }
+}
+
+impl<T: Value> Current<T> {
+    pub(crate) fn described_by(plan: impl Plan) -> Self {
+        // Only told apart, never compared or shown: that it is shared by all engines of the process has no effect.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { described: Arc::new(Described { number, plan: Box::new(plan) }), value: PhantomData }
+    }
+
+    pub(crate) fn description(&self) -> &Arc<Described> {
+        &self.described
+    }
+}
+
+/// What a node is called in pictures and messages.
+pub(crate) type Label = Cow<'static, str>;

@@ -1,0 +1,346 @@
+//! The loop: news arrive → the graph is brought up to date → what fell out of use is released → people are told.
+//!
+//! One thread owns the graph, the cache and the monitors. Jobs and monitors are tasks of the runtime that was current
+//! at [`Engine::start`]; they reach the thread through bounded mailboxes, which it drains in batches. One batch is one
+//! step: consumers never see half of it.
+//!
+//! When it is stopped, the tasks are ended first, then the store is closed. A panic of the thread ends it in the same
+//! way, but for waiting; [`Status`] says so, and [`Handle::ended`] returns.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::bindings::{Bindings, DEFAULT};
+use crate::cache::{Cache, Env, Guard};
+use crate::current::{Activity, Current, Lowering, Outcome, Pending, Wake, World};
+use crate::error::{Failure, OpError};
+use crate::event::{Event, Events};
+use crate::incr::{Graph, Node};
+use crate::level::Level;
+use crate::monitor::Monitors;
+use crate::pace::Pace;
+use crate::store::{self, OpenError, Store};
+
+use self::handle::Command;
+pub use self::handle::{Handle, JobView, Status};
+pub use self::node_state::{NodeKind, NodeState};
+pub use self::owner::Owner;
+pub use self::snapshot::{AskedView, NodeView, Snapshot, StageView};
+pub use crate::current::NotLowered;
+
+mod handle;
+mod node_state;
+mod owner;
+mod snapshot;
+
+/// How many messages each mailbox holds before its senders wait.
+const MAILBOX_MAX: usize = 1024;
+/// How many messages one step takes in.
+const BATCH_MAX: usize = 1024;
+/// How often the graph and the cache may move each other within one step. Two or three rounds are normal; many more
+/// would be a pipeline that feeds on itself, which combinators can't build.
+const ROUNDS_MAX: usize = 1000;
+/// How long the tasks may take to end when the engine is stopped. Only one that blocks its thread needs time.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// An engine that has not started: a store, and clients for the operations.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    bindings: Bindings,
+    guard: Guard,
+    pace: Pace,
+    events: Events,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An operation needs a client that was not bound.
+    #[error(transparent)]
+    NotLowered(#[from] NotLowered),
+    /// The system gave no thread.
+    #[error("the engine's thread can't be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// Called outside a tokio runtime.
+    #[error("the engine needs a tokio runtime: call it from within one")]
+    NoRuntime,
+}
+
+impl Engine {
+    /// Opens the state directory, making it if it is not there. Blocks while the store is read.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be used: in use by another process, not writable, written by a newer program.
+    pub fn open(state: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(state, store::Options::default())
+    }
+
+    /// [`Engine::open`], with a store that is kept in another way.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::open`].
+    pub fn open_with(state: impl AsRef<Path>, options: store::Options) -> Result<Self, OpenError> {
+        let store = Store::open_with(state.as_ref(), options)?;
+        let mut bindings = Bindings::new();
+        bindings.bind(
+            DEFAULT,
+            Owner::of(store.dir())
+                .map_err(|error| OpenError::io(store.dir(), "read", &Owner::file(store.dir()), error))?,
+        );
+        let (guard, pace, events) = (Guard::new(None), Pace::default(), Events::new());
+        Ok(Self { store, bindings, guard, pace, events })
+    }
+
+    /// Binds a client that operations find by its type.
+    #[must_use]
+    pub fn with<C: std::any::Any + Send + Sync>(self, client: C) -> Self {
+        self.with_named(DEFAULT, client)
+    }
+
+    /// Binds a further client of a type, under a name.
+    #[must_use]
+    pub fn with_named<C: std::any::Any + Send + Sync>(mut self, name: impl Into<String>, client: C) -> Self {
+        self.bindings.bind(name, client);
+        self
+    }
+
+    /// Lets jobs at or above `level` wait for a person.
+    #[must_use]
+    pub fn confirm(self, level: Option<Level>) -> Self {
+        self.guard.set(level);
+        self
+    }
+
+    /// Waits otherwise than a program does.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Everything that will happen, from the start.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Where results are kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Starts `pipeline`, and returns at once. The engine runs until [`Handle::stop`], or until the last handle is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing runs then.
+    pub fn start(self, pipeline: impl FnOnce() -> Current<()>) -> Result<Handle, StartError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let events = self.events;
+        let (cache_mailbox, from_jobs) = mpsc::channel(MAILBOX_MAX);
+        let (monitor_mailbox, from_monitors) = mpsc::channel(MAILBOX_MAX);
+        let (commands, from_people) = mpsc::channel(MAILBOX_MAX);
+        let env = Env {
+            store: self.store.clone(),
+            events: events.clone(),
+            guard: self.guard.clone(),
+            runtime: runtime.clone(),
+            mailbox: cache_mailbox,
+            pace: self.pace,
+        };
+        let world = World {
+            cache: Cache::new(env),
+            monitors: Monitors::new(events.clone(), runtime.clone(), monitor_mailbox, self.pace),
+            wake: Wake::default(),
+        };
+        let mut graph = Graph::new(world);
+        let mut lowering = Lowering::new(&mut graph, &self.bindings);
+        let root = lowering.lower(pipeline().description())?;
+        let shown = lowering.shown;
+        let (status, statuses) =
+            watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), step: 0 });
+        let running = Running {
+            root: root.typed(),
+            shown,
+            graph,
+            store: self.store.clone(),
+            guard: self.guard.clone(),
+            status: status.clone(),
+            step: 0,
+            abandoned: false,
+        };
+        let done = Arc::new(watch::Sender::new(false));
+        let finished = done.clone();
+        std::thread::Builder::new()
+            .name("ci-engine".to_owned())
+            .spawn(move || {
+                let run = || runtime.block_on(running.run(from_jobs, from_monitors, from_people));
+                if std::panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
+                    let bug = OpError::infrastructure("the engine panicked and has stopped: this is a bug")
+                        .with_hint("start it again: what was running is found again");
+                    let failure = Pending::Failed(Arc::new(Failure::from(&bug)));
+                    status.send_modify(|status| status.outcome = Err(failure));
+                }
+                finished.send_replace(true);
+            })
+            .map_err(StartError::Thread)?;
+        Ok(Handle::new(commands, events, statuses, done, self.store))
+    }
+
+    /// Starts `pipeline` and runs it until the process is told to stop by Ctrl-C, or the engine ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn run(self, pipeline: impl FnOnce() -> Current<()>) -> Result<(), StartError> {
+        let handle = self.start(pipeline)?;
+        tokio::select! {
+            () = handle.ended() => {}
+            heard = tokio::signal::ctrl_c() => if let Err(error) = heard {
+                tracing::error!(%error, "signals can't be heard: stopping");
+            }
+        }
+        handle.stop().await;
+        Ok(())
+    }
+}
+
+struct Running {
+    root: Node<Outcome<()>>,
+    shown: Vec<crate::current::Shown>,
+    graph: Graph<World>,
+    store: Store,
+    guard: Guard,
+    status: watch::Sender<Status>,
+    step: u64,
+    /// Builders' attempts that a crash cut and that nobody wants were settled.
+    abandoned: bool,
+}
+
+impl Running {
+    async fn run(
+        mut self,
+        mut from_jobs: mpsc::Receiver<crate::cache::Message>,
+        mut from_monitors: mpsc::Receiver<crate::monitor::Message>,
+        mut from_people: mpsc::Receiver<Command>,
+    ) {
+        let (mut jobs, mut reads, mut set) = (Vec::new(), Vec::new(), Vec::new());
+        let wake = self.graph.world().wake.clone();
+        let mut moved = true;
+        self.graph.world_mut().cache.settle_half_made();
+        loop {
+            if std::mem::replace(&mut moved, true) {
+                self.step_once();
+            }
+            tokio::select! {
+                _ = from_jobs.recv_many(&mut jobs, BATCH_MAX) => {}
+                _ = from_monitors.recv_many(&mut reads, BATCH_MAX) => {}
+                () = wake.woken() => {}
+                command = from_people.recv() => match command {
+                    Some(Command::Stop) | None => break,
+                    Some(command) => moved = self.obey(command),
+                },
+            }
+            while reads.len() < BATCH_MAX
+                && let Ok(read) = from_monitors.try_recv()
+            {
+                reads.push(read);
+            }
+            while jobs.len() < BATCH_MAX
+                && let Ok(job) = from_jobs.try_recv()
+            {
+                jobs.push(job);
+            }
+            wake.take(&mut set);
+            moved |= !jobs.is_empty() || !reads.is_empty() || !set.is_empty();
+            for node in set.drain(..) {
+                self.graph.invalidate(node);
+            }
+            for message in jobs.drain(..) {
+                self.graph.world_mut().cache.hear(message);
+            }
+            for message in reads.drain(..) {
+                for node in self.graph.world_mut().monitors.hear(message) {
+                    self.graph.invalidate(node);
+                }
+            }
+        }
+        let Self { mut graph, store, .. } = self;
+        graph.world_mut().monitors.stop();
+        graph.world_mut().cache.stop();
+        drop(graph);
+        // Each task holds a mailbox: they are closed when the last task is gone.
+        let gone = async {
+            while from_jobs.recv().await.is_some() {}
+            while from_monitors.recv().await.is_some() {}
+        };
+        if tokio::time::timeout(STOP_GRACE, gone).await.is_err() {
+            tracing::warn!("some work does not end: it is left behind");
+        }
+        store.close();
+    }
+
+    /// One step: to quiescence, or to the bound.
+    fn step_once(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let stats = self.graph.propagate();
+            for (node, message) in &stats.panicked {
+                tracing::error!(?node, %message, "a node of the engine panicked: this is a bug");
+            }
+            let world = self.graph.world_mut();
+            world.monitors.settle();
+            let moved = world.cache.settle();
+            if moved.is_empty() {
+                break;
+            }
+            for node in moved {
+                self.graph.invalidate(node);
+            }
+        }
+        self.step += 1;
+        let world = self.graph.world_mut();
+        if !self.abandoned && world.monitors.all_read() && world.cache.is_at_rest() {
+            self.abandoned = true;
+            world.cache.abandon_unwanted();
+        }
+        let outcome = match self.graph.get(self.root) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(reason)) => Err(reason.what.clone()),
+            None => Err(Pending::Active(Activity::Queued)),
+        };
+        let step = self.step;
+        self.status.send_modify(|status| *status = Status { outcome, step });
+    }
+
+    /// Does what people ask. Tells whether anything may have moved by that: who only looks moves nothing, or who looks
+    /// at each step would never stop.
+    fn obey(&mut self, command: Command) -> bool {
+        let cache = &mut self.graph.world_mut().cache;
+        // Who asked may have gone.
+        match command {
+            Command::Live(reply) => _ = reply.send(cache.live()),
+            Command::UnderWay { job, reply } => _ = reply.send(cache.asked_of(&job)),
+            Command::Stages(reply) => _ = reply.send(snapshot::stages(&mut self.graph, &self.shown)),
+            Command::Follow { job, offset, reply } => _ = reply.send(cache.follow(&job, offset)),
+            Command::Snapshot(reply) => {
+                _ = reply.send(snapshot::take(&mut self.graph, &self.shown, self.step))
+            }
+            Command::Approve { job, by, reply } => cache.approve(&job, &by, reply),
+            Command::Rebuild { job, by, reply } => cache.rebuild(&job, &by, reply),
+            Command::Confirm(level) => self.guard.set(level),
+            Command::Cancel { job, by, reply } => {
+                _ = reply.send(cache.cancel(&job, &by));
+                return true;
+            }
+            Command::Stop => {}
+        }
+        false
+    }
+}

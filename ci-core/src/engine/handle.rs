@@ -1,0 +1,245 @@
+//! What the outside may ask of a running engine.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::{Snapshot, StageView};
+use crate::cache::{LiveJob, Refused, Reply, UnderWay};
+use crate::current::Pending;
+use crate::event::{Event, Events, Phase};
+use crate::ids::JobId;
+use crate::job::LogReader;
+use crate::level::Level;
+use crate::store::{JobFilter, Store};
+
+/// The state of the whole pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// Done, or why not.
+    pub outcome: Result<(), Pending>,
+    /// Grows by one with each step of the engine. Questions are no steps: what was told of one step holds until the
+    /// next.
+    pub step: u64,
+}
+
+/// A running engine. Clones speak to the same one; it stops when the last is dropped.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    events: Events,
+    status: watch::Receiver<Status>,
+    done: Arc<watch::Sender<bool>>,
+    store: Store,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Live(oneshot::Sender<Vec<LiveJob>>),
+    UnderWay { job: JobId, reply: oneshot::Sender<Option<UnderWay>> },
+    Stages(oneshot::Sender<Vec<StageView>>),
+    Follow { job: JobId, offset: u64, reply: oneshot::Sender<Option<LogReader>> },
+    Approve { job: JobId, by: String, reply: Reply },
+    Cancel { job: JobId, by: String, reply: Reply },
+    Rebuild { job: JobId, by: String, reply: Reply },
+    Confirm(Option<Level>),
+    Snapshot(oneshot::Sender<Snapshot>),
+    Stop,
+}
+
+/// A job, under way or over.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+pub struct JobView {
+    /// Its name.
+    pub id: JobId,
+    /// Its operation.
+    pub op: String,
+    /// What it does, for people.
+    pub summary: String,
+    /// `queued`, `running`, `ok`, `failed: …`, for people.
+    pub state: String,
+    /// Whether it is over.
+    pub over: bool,
+    /// Unix milliseconds.
+    pub queued_at_ms: u64,
+    /// Unix milliseconds.
+    pub finished_at_ms: Option<u64>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        events: Events,
+        status: watch::Receiver<Status>,
+        done: Arc<watch::Sender<bool>>,
+        store: Store,
+    ) -> Self {
+        Self { commands, events, status, done, store }
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Everything that happens from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// The state of the whole pipeline, now and when it changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Results and records.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The newest jobs, those under way first, at most `limit`.
+    pub async fn jobs(&self, limit: usize) -> Vec<JobView> {
+        let live = self.live().await;
+        let known: std::collections::HashSet<_> = live.iter().map(|job| job.id.clone()).collect();
+        let store = self.store.clone();
+        let stored = tokio::task::spawn_blocking(move || store.jobs(&JobFilter::default(), limit)).await;
+        let stored = stored.unwrap_or_default().into_iter().filter(|job| !known.contains(&job.intent.job));
+        let mut jobs: Vec<_> = live.into_iter().map(JobView::from).chain(stored.map(JobView::from)).collect();
+        jobs.truncate(limit);
+        jobs
+    }
+
+    /// The jobs under way or waiting to be tried again, newest first.
+    pub async fn live(&self) -> Vec<LiveJob> {
+        self.ask(Command::Live).await.unwrap_or_default()
+    }
+
+    /// A job under way or waiting to be tried again; `None` if it is done with, or there is none.
+    pub async fn under_way(&self, job: JobId) -> Option<UnderWay> {
+        self.ask(|reply| Command::UnderWay { job, reply }).await.flatten()
+    }
+
+    /// Whether there is such a job, under way or recorded.
+    pub async fn knows(&self, job: JobId) -> bool {
+        let live = self.live().await;
+        let store = self.store.clone();
+        live.iter().any(|known| known.id == job)
+            || tokio::task::spawn_blocking(move || store.job(&job).is_some()).await.unwrap_or(false)
+    }
+
+    /// A reader of a job's log, from `offset` on. It follows while the job is under way. `None`: there is no such log.
+    pub async fn follow(&self, job: JobId, offset: u64) -> Option<LogReader> {
+        self.ask(|reply| Command::Follow { job, offset, reply }).await.flatten()
+    }
+
+    /// Lets a job start although its level is guarded. `by` says who. Returns when that is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn approve(&self, job: JobId, by: &str) -> Result<(), Refused> {
+        let by = by.to_owned();
+        self.ask(|reply| Command::Approve { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Asks a job to stop, or a failed one not to be tried again. `by` says who.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn cancel(&self, job: JobId, by: &str) -> Result<(), Refused> {
+        let by = by.to_owned();
+        self.ask(|reply| Command::Cancel { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Runs a job's operation again. `by` says who. Returns when it is durable that its result does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn rebuild(&self, job: JobId, by: &str) -> Result<(), Refused> {
+        let by = by.to_owned();
+        self.ask(|reply| Command::Rebuild { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Changes the confirmation level.
+    pub async fn set_confirm(&self, level: Option<Level>) {
+        // A stopped engine starts nothing, whatever the level.
+        let _ = self.commands.send(Command::Confirm(level)).await;
+    }
+
+    /// Every node with its state.
+    pub async fn snapshot(&self) -> Snapshot {
+        self.ask(Command::Snapshot).await.unwrap_or_default()
+    }
+
+    /// Every operation of the pipeline, with what it asks for, in the order of [`Snapshot::nodes`].
+    pub async fn stages(&self) -> Vec<StageView> {
+        self.ask(Command::Stages).await.unwrap_or_default()
+    }
+
+    /// Stops the engine: nothing new starts, running work ends where it is, the store is closed. What was running is
+    /// found again by the next process, as after a crash. Returns when that is done.
+    pub async fn stop(&self) {
+        // It may have ended by itself, or be about to.
+        let _ = self.commands.send(Command::Stop).await;
+        self.ended().await;
+    }
+
+    /// Waits until the engine has ended: it was stopped, or its thread panicked, which [`Handle::status`] then tells.
+    pub async fn ended(&self) {
+        // The sender lives in `self`, so this can't fail.
+        let _ = self.done.subscribe().wait_for(|done| *done).await;
+    }
+}
+
+impl From<LiveJob> for JobView {
+    fn from(job: LiveJob) -> Self {
+        let state = match &job.phase {
+            Phase::Queued => "queued".to_owned(),
+            Phase::WaitingForConfirmation => "waiting for confirmation".to_owned(),
+            Phase::WaitingForSlot { pool } => format!("waiting for a slot in {pool}"),
+            Phase::Running => "running".to_owned(),
+            Phase::Resumed => "running (found again after a restart)".to_owned(),
+            Phase::Succeeded { .. } => "ok".to_owned(),
+            Phase::Failed { failure, retry_at_ms: None } => format!("{}: {}", failure.kind, failure.message),
+            Phase::Failed { failure, retry_at_ms: Some(at) } => {
+                let seconds = at.saturating_sub(crate::clock::now_ms()).div_ceil(1000);
+                format!("tried again in {seconds} s ({}): {}", failure.kind, failure.message)
+            }
+        };
+        let state = if job.attempt > 1 { format!("{state}, attempt {}", job.attempt) } else { state };
+        Self {
+            id: job.id,
+            op: job.op,
+            summary: job.summary,
+            state,
+            over: false,
+            queued_at_ms: job.queued_at_ms,
+            finished_at_ms: None,
+        }
+    }
+}
+
+impl From<crate::store::JobRecord> for JobView {
+    fn from(job: crate::store::JobRecord) -> Self {
+        let state = match &job.outcome {
+            None => "cut by a restart".to_owned(),
+            Some(outcome) => match &outcome.result {
+                Ok(_) => "ok".to_owned(),
+                Err(failure) => format!("failed ({}): {}", failure.kind, failure.message),
+            },
+        };
+        Self {
+            id: job.intent.job,
+            op: job.intent.op,
+            summary: job.intent.summary,
+            state,
+            over: job.outcome.is_some(),
+            queued_at_ms: job.intent.queued_at_ms,
+            finished_at_ms: job.outcome.map(|outcome| outcome.finished_at_ms),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a node of a snapshot is, and how it stands.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::current::{Activity, Pending, Shown};
+use crate::error::Failure;
+
+/// What a node does, as far as a picture of the pipeline cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKind {
+    /// It combines the values of other nodes: a constant, `map`, `and`, `gate`, `all`.
+    Combinator,
+    /// It runs jobs.
+    Operation,
+    /// It reads a value of the outside world.
+    Monitor,
+}
+
+impl NodeKind {
+    pub(super) fn of(node: &Shown) -> Self {
+        match node {
+            Shown { stage: Some(_), .. } => Self::Operation,
+            Shown { stale: Some(_), .. } => Self::Monitor,
+            _ => Self::Combinator,
+        }
+    }
+}
+
+/// How a node stands. As text it is `ok`, `queued`, `running`, `waiting for confirmation`, `retrying`, `failed: …`,
+/// `blocked by N: …`, or `waiting: upstream is …`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum NodeState {
+    /// It has its value.
+    Ok,
+    /// It has none yet.
+    Active {
+        /// What is going on.
+        activity: Activity,
+    },
+    /// It has none before something changes, and the reason is its own. That the failure's kind is
+    /// [`Skipped`](crate::FailureKind::Skipped) means that it does not apply.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// It has none because another node failed.
+    Blocked {
+        /// That node's place in [`Snapshot::nodes`](super::Snapshot::nodes).
+        by: Option<usize>,
+        /// Why that node failed.
+        failure: Failure,
+    },
+    /// It has none yet because another node has none yet.
+    Waiting {
+        /// That node's place in [`Snapshot::nodes`](super::Snapshot::nodes).
+        on: Option<usize>,
+        /// What is going on there.
+        activity: Activity,
+    },
+}
+
+impl NodeState {
+    /// From a reason whose origin is the node itself.
+    pub(super) fn own(what: &Pending) -> Self {
+        match what {
+            Pending::Active(activity) => Self::Active { activity: *activity },
+            Pending::Failed(failure) => Self::Failed { failure: (**failure).clone() },
+        }
+    }
+
+    /// From a reason whose origin is another node.
+    pub(super) fn of_another(origin: Option<usize>, what: &Pending) -> Self {
+        match what {
+            Pending::Active(activity) => Self::Waiting { on: origin, activity: *activity },
+            Pending::Failed(failure) => Self::Blocked { by: origin, failure: (**failure).clone() },
+        }
+    }
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok => f.write_str("ok"),
+            Self::Active { activity } => activity.fmt(f),
+            Self::Failed { failure } => write!(f, "failed: {failure}"),
+            Self::Blocked { by: Some(by), failure } => write!(f, "blocked by {by}: {failure}"),
+            Self::Blocked { by: None, failure } => write!(f, "blocked: {failure}"),
+            Self::Waiting { activity, .. } => write!(f, "waiting: upstream is {activity}"),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the engine did, as it happens: the trace that tests compare, and what a terminal or a page narrates.
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::error::Failure;
+use crate::ids::{JobId, OpId};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// Unix milliseconds.
+    pub at_ms: u64,
+    /// What it was.
+    pub what: What,
+}
+
+/// See [`Event`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// A monitor read a value that differs from the last one. `value` is its text for people.
+    Read {
+        /// The monitor's label: `head of live in /srv/site`.
+        source: String,
+        /// The value.
+        value: String,
+    },
+    /// A monitor could not read. If it had a value, it keeps it, unless the failure is permanent.
+    ReadFailed {
+        /// See [`What::Read`].
+        source: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// A job moved on.
+    Job {
+        /// Which.
+        job: JobId,
+        /// Its operation.
+        #[serde(serialize_with = "as_text")]
+        op: OpId,
+        /// What it does, for people.
+        summary: String,
+        /// Where it is now.
+        phase: Phase,
+    },
+    /// A result was taken from the store: nothing ran.
+    Reused {
+        /// The operation.
+        #[serde(serialize_with = "as_text")]
+        op: OpId,
+        /// What was asked.
+        summary: String,
+        /// The job that made the result.
+        job: JobId,
+    },
+}
+
+fn as_text<S: serde::Serializer>(op: &OpId, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(op.as_str())
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "phase", rename_all = "kebab-case")]
+pub enum Phase {
+    /// Asked for.
+    Queued,
+    /// Its level is guarded: a person must approve it, or lower the guard.
+    WaitingForConfirmation,
+    /// All slots of its pool are taken.
+    WaitingForSlot {
+        /// The pool.
+        pool: String,
+    },
+    /// Let run, its intent durable.
+    Running,
+    /// Found again, after a crash or a failure that left its end unknown, and followed to its end.
+    Resumed,
+    /// It has its value, and that is durable.
+    Succeeded {
+        /// The value.
+        value: serde_json::Value,
+    },
+    /// It failed, and that is durable; except for a job that never ran, and for one that is [resumed](Self::Resumed)
+    /// because how it ended is not known.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// When it is tried again, Unix milliseconds; `None`: not by itself.
+        retry_at_ms: Option<u64>,
+    },
+}
+
+/// Where events go. Readers that lag by more than [`Events::BACKLOG_MAX`] lose the oldest and are told so.
+#[derive(Clone, Debug)]
+pub struct Events(broadcast::Sender<Event>);
+
+impl Events {
+    /// How many events a reader may lag behind.
+    pub const BACKLOG_MAX: usize = 4096;
+
+    /// Nobody listens yet.
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(Self::BACKLOG_MAX))
+    }
+
+    pub(crate) fn emit(&self, what: What) {
+        tracing::debug!(target: "ci::event", ?what);
+        // No reader is no error.
+        let _ = self.0.send(Event { at_ms: crate::clock::now_ms(), what });
+    }
+
+    /// Everything that happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.0.subscribe()
+    }
+}

@@ -1,0 +1,434 @@
+//! What an operation is: work on the outside, known by a key.
+//!
+//! A [`Builder`] turns a key into a value: fetch, build, pull. A [`Publisher`] makes the world hold a value under a
+//! key: push a tag, update a service. `self` is the *context* (clients, credentials, pools, timeouts) and never
+//! changes the answer; whatever can change it is in the key. Two operations with equal keys are one.
+//!
+//! The cache decides *whether* an operation runs, waits for confirmation and for a slot, and writes down intent and
+//! outcome around it. An operation just does its work, and says how to find it again after a crash.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::error::OpError;
+use crate::ids::{KeyDigest, OpId};
+use crate::job::Job;
+use crate::level::Level;
+use crate::pool::Pool;
+
+/// What keys, desired values and results have in common. Their JSON is their identity and their stored form: give
+/// fields names that stay, and add new ones with `#[serde(default)]`.
+pub trait Stored: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static> Stored for T {}
+
+/// How long an attempt may run unless the operation says otherwise.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60 * 60);
+
+/// Turns a key into a value.
+pub trait Builder: Send + Sync + 'static {
+    /// Its name in the store and in log file names.
+    const ID: OpId;
+    /// Whether a running attempt is stopped when nobody wants its key any more. Say no where finishing costs less
+    /// than starting again.
+    const AUTO_CANCEL: bool;
+    /// The question. Its `Display` completes the operation's name for people: `demo@1a2b3c4d`.
+    type Key: Stored + fmt::Display;
+    /// The answer.
+    type Value: Stored;
+
+    /// What harm it can do.
+    fn level(&self, key: &Self::Key) -> Level;
+
+    /// Whose slots it takes while it runs.
+    fn pool(&self) -> Option<&Pool> {
+        None
+    }
+
+    /// Whether a key is one of this context's. Asked when several contexts of one operation are bound (two engines)
+    /// and a crash left an attempt that must be given to one of them.
+    fn serves(&self, key: &Self::Key) -> bool {
+        let _ = key;
+        true
+    }
+
+    /// How long one attempt may run.
+    fn timeout(&self) -> Duration {
+        TIMEOUT_DEFAULT
+    }
+
+    /// Does the work. Called when the attempt is allowed to run and its intent is durable.
+    fn build(&self, job: &Job, key: &Self::Key) -> impl Future<Output = Result<Self::Value, OpError>> + Send;
+
+    /// After a crash: finds the work of an attempt that was cut, by the handle it noted last, and follows it to its
+    /// end. `None` when there is nothing to find: the attempt then builds again.
+    fn resume(
+        &self,
+        job: &Job,
+        key: &Self::Key,
+        handle: Option<Json>,
+    ) -> impl Future<Output = Result<Option<Self::Value>, OpError>> + Send {
+        let _ = (job, key, handle);
+        std::future::ready(Ok(None))
+    }
+
+    /// After a crash, when nobody wants the key any more: removes what an attempt that was cut left on the outside.
+    fn abandon(
+        &self,
+        job: &Job,
+        key: &Self::Key,
+        handle: Option<Json>,
+    ) -> impl Future<Output = Result<(), OpError>> + Send {
+        let _ = (job, key, handle);
+        std::future::ready(Ok(()))
+    }
+
+    /// Whether a stored value still stands: an image may have been pruned since. Asked once for each result that
+    /// comes from the store.
+    fn is_valid(&self, key: &Self::Key, value: &Self::Value) -> impl Future<Output = bool> + Send {
+        let _ = (key, value);
+        std::future::ready(true)
+    }
+}
+
+/// Makes the world hold a value under a key.
+///
+/// For one key, one attempt runs at a time, and only the newest value wanted is published next: older never lands
+/// after newer. A running attempt is not stopped by a newer value.
+pub trait Publisher: Send + Sync + 'static {
+    /// Its name in the store and in log file names.
+    const ID: OpId;
+    /// The place: a tag, a service on an engine. `Display` is for people.
+    type Key: Stored + fmt::Display;
+    /// What the place is to hold. `Display` is for people.
+    type Value: Stored + fmt::Display;
+    /// What was found there afterwards.
+    type Outcome: Stored;
+
+    /// What harm it can do.
+    fn level(&self, key: &Self::Key) -> Level;
+
+    /// Whose slots it takes while it runs.
+    fn pool(&self) -> Option<&Pool> {
+        None
+    }
+
+    /// Whether a key is one of this context's. Asked when several contexts of one operation are bound (two engines)
+    /// and a crash left an attempt that must be given to one of them.
+    fn serves(&self, key: &Self::Key) -> bool {
+        let _ = key;
+        true
+    }
+
+    /// How long one attempt may run.
+    fn timeout(&self) -> Duration {
+        TIMEOUT_DEFAULT
+    }
+
+    /// Makes it so, and reads it back.
+    fn publish(
+        &self,
+        job: &Job,
+        key: &Self::Key,
+        value: &Self::Value,
+    ) -> impl Future<Output = Result<Self::Outcome, OpError>> + Send;
+
+    /// After a crash, and after a failure of the machinery: reads the world back, and brings an attempt that was cut to
+    /// its end: forwards, or back. `None` when the world was not touched: then it may publish again. Asked again and
+    /// again while it fails in a way that may pass, and before any newer value is published.
+    fn resume(
+        &self,
+        job: &Job,
+        key: &Self::Key,
+        value: &Self::Value,
+        handle: Option<Json>,
+    ) -> impl Future<Output = Result<Option<Self::Outcome>, OpError>> + Send {
+        let _ = (job, key, value, handle);
+        std::future::ready(Ok(None))
+    }
+
+    /// Whether a stored outcome still stands. Asked once for each that comes from the store.
+    fn is_valid(
+        &self,
+        key: &Self::Key,
+        value: &Self::Value,
+        outcome: &Self::Outcome,
+    ) -> impl Future<Output = bool> + Send {
+        let _ = (key, value, outcome);
+        std::future::ready(true)
+    }
+}
+
+/// One thing asked of an operation: the key and, for publishers, the value wanted under it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Identity, together with the operation's id.
+    pub key: KeyDigest,
+    /// The key as it is stored.
+    pub key_fields: Json,
+    /// The value wanted; `null` for builders.
+    pub desired_fields: Json,
+    /// Identity of the value wanted.
+    pub desired: KeyDigest,
+    /// One line for people.
+    pub summary: Arc<str>,
+}
+
+impl Request {
+    fn new(key_fields: Json, desired_fields: Json, summary: String) -> Self {
+        Self {
+            key: KeyDigest::of(&key_fields),
+            desired: KeyDigest::of(&desired_fields),
+            key_fields,
+            desired_fields,
+            summary: summary.into(),
+        }
+    }
+
+    /// Whether both ask for the same.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.key == other.key && self.desired == other.desired
+    }
+}
+
+/// An operation with its types erased, as the cache handles it. Values are JSON, as they are stored.
+pub trait Operation: Send + Sync + 'static {
+    /// See [`Builder::ID`].
+    fn id(&self) -> OpId;
+    /// Whether it is a [`Publisher`].
+    fn publishes(&self) -> bool;
+    /// See [`Builder::AUTO_CANCEL`].
+    fn auto_cancel(&self) -> bool;
+    /// Whether an attempt that failed because the machinery did is gone on with, from its newest note, instead of begun
+    /// anew: what it did to the world is not undone by that.
+    fn is_continued(&self) -> bool;
+    /// See [`Builder::level`].
+    fn level(&self, request: &Request) -> Level;
+    /// See [`Builder::pool`].
+    fn pool(&self) -> Option<Pool>;
+    /// See [`Builder::timeout`].
+    fn timeout(&self) -> Duration;
+    /// See [`Builder::serves`].
+    fn serves(&self, request: &Request) -> bool;
+    /// See [`Builder::build`] and [`Publisher::publish`].
+    fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>>;
+    /// See [`Builder::resume`].
+    fn resume<'a>(
+        &'a self,
+        job: &'a Job,
+        request: &'a Request,
+        handle: Option<Json>,
+    ) -> BoxFuture<'a, Result<Option<Json>, OpError>>;
+    /// See [`Builder::abandon`]. A publisher's attempt is brought to its end instead.
+    fn abandon<'a>(
+        &'a self,
+        job: &'a Job,
+        request: &'a Request,
+        handle: Option<Json>,
+    ) -> BoxFuture<'a, Result<(), OpError>>;
+    /// See [`Builder::is_valid`]. A value that this program can't read is not valid.
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool>;
+    /// The context itself, for tests that look inside.
+    fn as_any(&self) -> &dyn Any;
+}
+
+fn stored_form<T: Serialize>(value: &T, what: &str) -> Result<Json, OpError> {
+    serde_json::to_value(value)
+        .map_err(|e| OpError::permanent(format!("{what} can't be written as JSON")).with_source(e))
+}
+
+fn typed<T: DeserializeOwned>(json: &Json, what: &str) -> Result<T, OpError> {
+    T::deserialize(json).map_err(|e| {
+        OpError::permanent(format!("{what} has a form that this program can't read")).with_source(e)
+    })
+}
+
+/// A [`Builder`] as an [`Operation`].
+pub(crate) struct Build<B>(pub(crate) B);
+
+impl<B: Builder> Build<B> {
+    pub(crate) fn request(key: &B::Key) -> Result<Request, OpError> {
+        Ok(Request::new(stored_form(key, "the key")?, Json::Null, key.to_string()))
+    }
+}
+
+impl<B: Builder> Operation for Build<B> {
+    fn id(&self) -> OpId {
+        B::ID
+    }
+
+    fn publishes(&self) -> bool {
+        false
+    }
+
+    fn auto_cancel(&self) -> bool {
+        B::AUTO_CANCEL
+    }
+
+    fn is_continued(&self) -> bool {
+        false
+    }
+
+    fn level(&self, request: &Request) -> Level {
+        typed(&request.key_fields, "the key").map_or(Level::Dangerous, |key| self.0.level(&key))
+    }
+
+    fn pool(&self) -> Option<Pool> {
+        self.0.pool().cloned()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.0.timeout()
+    }
+
+    fn serves(&self, request: &Request) -> bool {
+        typed(&request.key_fields, "the key").is_ok_and(|key| self.0.serves(&key))
+    }
+
+    fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>> {
+        async move {
+            let key = typed(&request.key_fields, "the key")?;
+            stored_form(&self.0.build(job, &key).await?, "the result")
+        }
+        .boxed()
+    }
+
+    fn resume<'a>(
+        &'a self,
+        job: &'a Job,
+        request: &'a Request,
+        handle: Option<Json>,
+    ) -> BoxFuture<'a, Result<Option<Json>, OpError>> {
+        async move {
+            let key = typed(&request.key_fields, "the key")?;
+            let found = self.0.resume(job, &key, handle).await?;
+            found.map(|value| stored_form(&value, "the result")).transpose()
+        }
+        .boxed()
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        job: &'a Job,
+        request: &'a Request,
+        handle: Option<Json>,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        async move { self.0.abandon(job, &typed(&request.key_fields, "the key")?, handle).await }.boxed()
+    }
+
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool> {
+        async move {
+            match (typed(&request.key_fields, "the key"), typed(value, "the result")) {
+                (Ok(key), Ok(value)) => self.0.is_valid(&key, &value).await,
+                _ => false,
+            }
+        }
+        .boxed()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+}
+
+/// A [`Publisher`] as an [`Operation`].
+pub(crate) struct Publish<P>(pub(crate) P);
+
+impl<P: Publisher> Publish<P> {
+    pub(crate) fn request(key: &P::Key, value: &P::Value) -> Result<Request, OpError> {
+        let summary = format!("{key} := {value}");
+        Ok(Request::new(stored_form(key, "the key")?, stored_form(value, "the value")?, summary))
+    }
+
+    fn parts(request: &Request) -> Result<(P::Key, P::Value), OpError> {
+        Ok((typed(&request.key_fields, "the key")?, typed(&request.desired_fields, "the value")?))
+    }
+}
+
+impl<P: Publisher> Operation for Publish<P> {
+    fn id(&self) -> OpId {
+        P::ID
+    }
+
+    fn publishes(&self) -> bool {
+        true
+    }
+
+    fn auto_cancel(&self) -> bool {
+        false
+    }
+
+    fn is_continued(&self) -> bool {
+        true
+    }
+
+    fn level(&self, request: &Request) -> Level {
+        typed(&request.key_fields, "the key").map_or(Level::Dangerous, |key| self.0.level(&key))
+    }
+
+    fn pool(&self) -> Option<Pool> {
+        self.0.pool().cloned()
+    }
+
+    fn timeout(&self) -> Duration {
+        self.0.timeout()
+    }
+
+    fn serves(&self, request: &Request) -> bool {
+        typed(&request.key_fields, "the key").is_ok_and(|key| self.0.serves(&key))
+    }
+
+    fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>> {
+        async move {
+            let (key, value) = Self::parts(request)?;
+            stored_form(&self.0.publish(job, &key, &value).await?, "the outcome")
+        }
+        .boxed()
+    }
+
+    fn resume<'a>(
+        &'a self,
+        job: &'a Job,
+        request: &'a Request,
+        handle: Option<Json>,
+    ) -> BoxFuture<'a, Result<Option<Json>, OpError>> {
+        async move {
+            let (key, value) = Self::parts(request)?;
+            let found = self.0.resume(job, &key, &value, handle).await?;
+            found.map(|outcome| stored_form(&outcome, "the outcome")).transpose()
+        }
+        .boxed()
+    }
+
+    fn abandon<'a>(
+        &'a self,
+        _: &'a Job,
+        _: &'a Request,
+        _: Option<Json>,
+    ) -> BoxFuture<'a, Result<(), OpError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool> {
+        async move {
+            match (Self::parts(request), typed(value, "the outcome")) {
+                (Ok((key, desired)), Ok(outcome)) => self.0.is_valid(&key, &desired, &outcome).await,
+                _ => false,
+            }
+        }
+        .boxed()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+}

@@ -1,0 +1,130 @@
+use ci_core::current::all;
+use ci_core::{Current, FailureKind, Level, OpError};
+
+use crate::support::{Answer, Ci, World, head, make, put, run};
+
+fn pipeline() -> Current<()> {
+    let image = make("image", &head("main"));
+    all([run(&image).ignore(), put("site", &image).ignore()])
+}
+
+fn only_made() -> Current<()> {
+    all([make("image", &head("main")).ignore()])
+}
+
+fn only_run() -> Current<()> {
+    all([run(&make("image", &head("main"))).ignore()])
+}
+
+fn only_put() -> Current<()> {
+    all([put("site", &make("image", &head("main"))).ignore()])
+}
+
+/// An engine that is stopped while all that `what` names is under way.
+async fn cut(state: &std::path::Path, world: &World, pipeline: fn() -> Current<()>, what: &[&str]) {
+    world.set("main", 1);
+    for what in what {
+        world.answer(what, Answer::WorkThenHang);
+    }
+    let ci = Ci::start(state, world, pipeline);
+    for what in what {
+        world.is_held(what).await;
+    }
+    ci.stop().await;
+    world.trace();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_followed_to_its_end() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    cut(state.path(), &world, pipeline, &["run <image.1>", "put <image.1> in site"]).await;
+    let ci = Ci::start(state.path(), &world, pipeline);
+    ci.done().await;
+    let mut trace = world.trace();
+    trace.sort();
+    assert_eq!(trace, ["look for <image.1> in site", "look for the run of <image.1>"]);
+    assert_eq!((world.history("site").len(), world.containers()), (1, 0));
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_machinery_that_needs_time_to_come_up() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    cut(state.path(), &world, only_run, &["run <image.1>"]).await;
+    for _ in 0..10 {
+        let down = OpError::infrastructure("no engine");
+        world.answer("look for the run of <image.1>", Answer::Fail(down));
+    }
+    let ci = Ci::start(state.path(), &world, only_run);
+    ci.done().await;
+    assert!(!world.trace().contains(&"run <image.1>".to_owned()), "it does not run twice");
+    assert_eq!(world.containers(), 0);
+    assert!(ci.handle.store().jobs(&Default::default(), 10).iter().all(|job| job.intent.attempt == 1));
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_removed_when_nobody_wants_it() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    cut(state.path(), &world, only_run, &["run <image.1>"]).await;
+    world.set("main", 2);
+    let mut ci = Ci::start(state.path(), &world, only_run);
+    ci.fails("<image.1>", FailureKind::Superseded).await;
+    assert_eq!((world.containers(), ci.handle.store().open_intents()), (0, vec![]));
+    assert!(world.trace().contains(&"end the run of <image.1>".to_owned()));
+    ci.stop().await;
+}
+
+/// It may still be wanted by what comes after.
+#[tokio::test(flavor = "multi_thread")]
+async fn but_not_removed_while_it_is_not_known_what_is_wanted() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    cut(state.path(), &world, only_run, &["run <image.1>"]).await;
+    // The image has to be made again before anybody knows that it is the same, and the head is not known at first.
+    world.prune("image.1");
+    world.answer("make image.1", Answer::Hold);
+    world.lose("main", FailureKind::Transient, "the network is down");
+    let ci = Ci::start(state.path(), &world, only_run);
+    assert_eq!(ci.failed().await, "the network is down");
+    assert_eq!(world.containers(), 1);
+    world.set("main", 1);
+    world.is_held("make image.1").await;
+    assert_eq!(world.containers(), 1);
+    world.let_go("make image.1");
+    ci.done().await;
+    let mut trace = world.trace();
+    trace.sort();
+    assert_eq!(trace, ["look for the run of <image.1>", "make image.1"]);
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_nobody_wants_any_more_is_brought_to_its_end() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    cut(state.path(), &world, only_put, &["put <image.1> in site"]).await;
+    let mut ci = Ci::start(state.path(), &world, || {
+        // The operation is still known, but it is about another place.
+        all([only_made(), put("other", &make("image", &head("main"))).ignore()])
+    });
+    ci.ok("site := <image.1>").await;
+    ci.done().await;
+    assert_eq!(world.history("site"), ["<image.1>"]);
+    assert_eq!(ci.handle.store().open_intents(), []);
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_nothing_asks_before_it_runs_again() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    world.set("main", 1);
+    world.answer("make image.1", Answer::Hold);
+    let ci = Ci::start(state.path(), &world, only_made);
+    world.is_held("make image.1").await;
+    ci.stop().await;
+    let mut ci = Ci::guarded(state.path(), &world, Level::Average, only_made);
+    let job = ci.waits("image.1").await;
+    assert_eq!(world.trace(), ["make image.1", "look for image.1"]);
+    ci.handle.approve(job.clone(), "ada").await.unwrap();
+    assert_eq!(ci.ok("image.1").await, job, "it is the same job");
+    ci.stop().await;
+}
