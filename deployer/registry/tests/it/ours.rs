@@ -1,0 +1,21 @@
+//! What only ours promises, or what Debian's does otherwise.
+
+mod a_broken_chunk_can_be_gone_on_with;
+mod a_chunk_must_be_what_it_says;
+mod a_damaged_manifest_is_not_served;
+mod a_directory_has_one_registry;
+mod a_foreign_page_is_refused;
+mod a_full_disk_refuses_and_goes_on;
+mod a_kill_in_the_middle_of_a_push_loses_what_was_not_answered;
+mod a_manifest_has_a_bound;
+mod a_program_lists_and_removes_images;
+mod a_range_beyond_the_blob_is_not_satisfiable;
+mod a_restart_keeps_everything_and_the_port;
+mod a_shutdown_waits_for_the_request_under_way;
+mod a_taken_port_is_told_with_what_to_do;
+mod an_upload_has_one_writer_at_a_time;
+mod concurrent_pushes_of_one_blob_all_succeed;
+mod hostile_names_are_refused;
+mod tags_are_listed_in_pages;
+mod uploads_are_bounded_and_expire;
+mod what_is_answered_with_created_is_synced;
