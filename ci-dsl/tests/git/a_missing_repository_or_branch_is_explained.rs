@@ -1,0 +1,75 @@
+//! What can't be read says why, what to do, and whether to try again.
+
+use ci_core::{FailureKind, OpError};
+use ci_dsl::git::{Commit, RepoUrl};
+
+use crate::fixture::{World, branch, git_in};
+use crate::http::{Behaviour, HttpServer};
+
+async fn failed_head(world: &World, url: &RepoUrl) -> OpError {
+    world.git.head(url, &branch("nope")).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_missing_directory_and_one_that_is_no_repository() {
+    let world = World::new().await;
+    std::fs::create_dir(world.path("empty")).unwrap();
+    for name in ["no such", "empty"] {
+        let path = world.path(name);
+        let url = RepoUrl::parse(path.to_str().unwrap()).unwrap();
+        let error = failed_head(&world, &url).await;
+        assert_eq!(error.kind(), FailureKind::Permanent);
+        assert_eq!(error.message(), format!("there is no Git repository at {}", path.display()));
+        assert_eq!(error.hint(), Some("check the path, or make a repository there with `git init`"));
+        assert_eq!(world.git.watch(&url).await.unwrap_err().message(), error.message());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_branch_and_some_of_those_there_are() {
+    let world = World::new().await;
+    let source = world.source("demo");
+    for name in ["a", "b/c", "refs-x", "d", "e"] {
+        source.git(["branch", name]);
+    }
+    let error = failed_head(&world, &source.url()).await;
+    assert_eq!(error.kind(), FailureKind::Permanent);
+    assert_eq!(error.message(), "demo has no branch nope");
+    assert_eq!(error.hint(), Some("it has a, b/c, d, e, live, …"));
+
+    std::fs::create_dir(world.path("new")).unwrap();
+    git_in(&world.path("new"), ["init", "--quiet"]);
+    let error = failed_head(&world, &RepoUrl::parse(world.path("new").to_str().unwrap()).unwrap()).await;
+    assert_eq!(error.hint(), Some("it has no branch yet: push one"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_or_busy_is_tried_again() {
+    let world = World::new().await;
+    let source = world.source("demo");
+    let server = HttpServer::serving(&world.path(""));
+    let url = server.url("demo/.git");
+    let commit = Commit { repo: url.clone(), ..world.head(&source).await };
+    server.behave(Behaviour::Fail);
+    assert_eq!(failed_head(&world, &url).await.kind(), FailureKind::Transient);
+    assert_eq!(world.git.fetch(&world.job(), &commit).await.unwrap_err().kind(), FailureKind::Transient);
+    drop(server);
+    let error = failed_head(&world, &url).await;
+    assert_eq!(error.kind(), FailureKind::Transient);
+    assert!(error.message().starts_with("git ls-remote demo failed"), "{error}");
+    assert_eq!(world.git.fetch(&world.job(), &commit).await.unwrap_err().kind(), FailureKind::Transient);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_password_or_has_no_such_repository() {
+    let world = World::new().await;
+    let server = HttpServer::serving(&world.path(""));
+    let error = failed_head(&world, &server.url("nope.git")).await;
+    assert_eq!(error.kind(), FailureKind::Permanent);
+    assert_eq!(error.message(), format!("there is no Git repository at {}", server.url("nope.git")));
+
+    server.behave(Behaviour::AskForPassword);
+    let error = failed_head(&world, &server.url("nope.git")).await;
+    assert_eq!(error.kind(), FailureKind::Permanent);
+    assert_eq!(error.hint(), Some("give this machine access: an ssh key, or an entry in .netrc"));
+}
