@@ -1,3 +1,5 @@
 //! Git, Docker and registries as values that change: the vocabulary of pipelines.
 
+pub mod docker;
 pub mod git;
+pub mod registry;

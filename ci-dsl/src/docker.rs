@@ -1,0 +1,296 @@
+//! Docker: images built, run and pushed, and services that run them, as currents.
+//!
+//! The functions here work on the engine bound under no name; [`on`] names another. They only describe: operations
+//! (one file each below `op`) do the work, and know nothing of currents.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ci_core::current::{build_with, publish_with};
+use ci_core::{Current, DEFAULT};
+
+pub use self::api::{Api, ApiError};
+pub use self::client::{Docker, DockerHost, EngineInfo};
+pub use self::container::Containers;
+pub use self::credentials::Credentials;
+pub use self::op::build::Built;
+use self::op::build::{Build, BuildKey};
+pub use self::op::limits::Limits;
+use self::op::pread::Pread;
+pub use self::op::push::Pushed;
+use self::op::push::{Push, PushKey, PushedImage};
+use self::op::run::{Run, RunKey};
+pub use self::op::service::{Deployed, NewService, Watching};
+use self::op::service::{ServiceKey, Update, Wanted};
+pub use self::probe::Probe;
+pub use self::reference::{BadReference, Digest, ImageId, Pinned, Reference};
+use crate::git::Commit;
+
+pub mod api;
+pub mod build;
+pub mod client;
+pub mod container;
+pub mod credentials;
+mod failure;
+pub mod image;
+mod op;
+pub mod pread;
+pub mod probe;
+mod progress;
+pub mod push;
+pub mod reference;
+pub mod run;
+pub mod service;
+pub mod tag;
+mod tail;
+
+/// How an image is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dockerfile {
+    path: String,
+    args: BTreeMap<String, String>,
+    platform: Option<String>,
+    target: Option<String>,
+    timeout: Option<Duration>,
+}
+
+/// A Dockerfile by its path in the repository. The whole commit is its context.
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let how = docker::dockerfile("docker/Dockerfile").arg("MODE", "release").platform("linux/arm64");
+/// let image = docker::build(&site, how);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dockerfile(path: impl Into<String>) -> Dockerfile {
+    Dockerfile { path: path.into(), args: BTreeMap::new(), platform: None, target: None, timeout: None }
+}
+
+impl Dockerfile {
+    /// Sets a build argument. Build arguments stay in the image's history: never put a secret there.
+    #[must_use]
+    pub fn arg(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.args.insert(name.into(), value.into());
+        self
+    }
+
+    /// Builds for this platform (`linux/arm64`) instead of the engine's own.
+    #[must_use]
+    pub fn platform(mut self, platform: impl Into<String>) -> Self {
+        self.platform = Some(platform.into());
+        self
+    }
+
+    /// Stops at this stage.
+    #[must_use]
+    pub fn target(mut self, stage: impl Into<String>) -> Self {
+        self.target = Some(stage.into());
+        self
+    }
+
+    /// Stops a build that takes longer than this (an hour, if nothing is said).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// One engine, by the name under which it is bound.
+#[derive(Clone, Debug)]
+pub struct On(String);
+
+/// The engine bound under this name.
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// // On the engine that was bound by `.with_named("builder", …)`.
+/// let image = docker::on("builder").build(&site, docker::dockerfile("Dockerfile"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn on(name: impl Into<String>) -> On {
+    On(name.into())
+}
+
+/// Builds an image of each commit. See [`On::build`].
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn build(commit: &Current<Commit>, dockerfile: Dockerfile) -> Current<Built> {
+    on(DEFAULT).build(commit, dockerfile)
+}
+
+/// Runs a command in a container of each image. See [`On::run`].
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// let tested = docker::run(&image, ["./run-tests", "--all"]);
+/// let good = image.gate(&tested);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn run<A: Into<String>>(image: &Current<Built>, command: impl IntoIterator<Item = A>) -> Current<()> {
+    on(DEFAULT).run(image, command)
+}
+
+/// Runs a command in a container of each image, for what it prints. See [`On::pread`].
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// let version = docker::pread(&image, ["/site", "--version"]).map(|printed| printed.trim().to_owned());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn pread<A: Into<String>>(
+    image: &Current<Built>,
+    command: impl IntoIterator<Item = A>,
+) -> Current<String> {
+    on(DEFAULT).pread(image, command)
+}
+
+/// Pushes each image to the engine's registry. See [`On::push`].
+///
+/// # Errors
+///
+/// When no registry takes such a name.
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// let pushed = docker::push(&image, "team/site:live")?;
+/// assert!(docker::push(&image, "Team/Site").is_err(), "names are in lower case");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn push(image: &Current<Built>, name: &str) -> Result<Current<Pushed>, BadReference> {
+    on(DEFAULT).push(image, name)
+}
+
+/// Lets a Swarm service run each image. See [`On::service`].
+///
+/// ```
+/// use ci_core::Engine;
+/// use ci_dsl::docker::{self, Docker, dockerfile};
+/// use ci_dsl::git::{self, Git, GitOptions};
+/// use ci_dsl::registry::Registry;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, dockerfile("Dockerfile"));
+/// let pushed = docker::push(&image, "team/site:live")?;
+/// let deployed = docker::service("site_web", &pushed);
+///
+/// Engine::open("state")?
+///     .with(Git::open("state", GitOptions::default()).await?)
+///     .with(Docker::local())
+///     .with(Registry::new("127.0.0.1:5000")?)
+///     .run(|| deployed.ignore())
+///     .await?;
+/// # Ok(()) }
+/// ```
+pub fn service(name: impl Into<String>, image: &Current<Pushed>) -> Current<Deployed> {
+    on(DEFAULT).service(name, image)
+}
+
+impl On {
+    /// Builds an image of each commit, with BuildKit, from the commit's own files and nothing else.
+    pub fn build(&self, commit: &Current<Commit>, dockerfile: Dockerfile) -> Current<Built> {
+        let label = format!("build {}", dockerfile.path);
+        build_with(commit, self.0.as_str(), label, move |op: &Build, commit: &Commit| BuildKey {
+            context: op.context().to_owned(),
+            commit: commit.key(),
+            dockerfile: dockerfile.path.clone(),
+            args: dockerfile.args.clone(),
+            platform: dockerfile.platform.clone(),
+            target: dockerfile.target.clone(),
+            timeout_s: dockerfile.timeout.map(|t| t.as_secs()),
+        })
+    }
+
+    /// Runs a command in a container of each image; done when it exits with 0. The command is an argument vector: no
+    /// shell reads it.
+    pub fn run<A: Into<String>>(
+        &self,
+        image: &Current<Built>,
+        command: impl IntoIterator<Item = A>,
+    ) -> Current<()> {
+        let command: Vec<String> = command.into_iter().map(Into::into).collect();
+        let label = format!("run {}", command.join(" "));
+        build_with(image, self.0.as_str(), label, move |op: &Run, image: &Built| RunKey {
+            context: op.context().to_owned(),
+            image: image.id.clone(),
+            command: command.clone(),
+        })
+    }
+
+    /// As [`On::run`]; the value is what the command prints to standard output.
+    pub fn pread<A: Into<String>>(
+        &self,
+        image: &Current<Built>,
+        command: impl IntoIterator<Item = A>,
+    ) -> Current<String> {
+        let command: Vec<String> = command.into_iter().map(Into::into).collect();
+        let label = format!("pread {}", command.join(" "));
+        build_with(image, self.0.as_str(), label, move |op: &Pread, image: &Built| RunKey {
+            context: op.context().to_owned(),
+            image: image.id.clone(),
+            command: command.clone(),
+        })
+    }
+
+    /// Pushes each image to the engine's [`crate::registry::Registry`] as `name` (`team/site:live`). The value says by
+    /// which digest it can be had there.
+    ///
+    /// # Errors
+    ///
+    /// When no registry takes such a name.
+    pub fn push(&self, image: &Current<Built>, name: &str) -> Result<Current<Pushed>, BadReference> {
+        crate::registry::Registry::new("registry.invalid")?.reference(name)?;
+        let name = name.to_owned();
+        Ok(publish_with(image, self.0.as_str(), format!("push {name}"), move |op: &Push, image: &Built| {
+            let key = PushKey { context: op.context().to_owned(), name: op.full_name(&name) };
+            (key, PushedImage { image: image.id.clone(), revision: image.revision.clone() })
+        }))
+    }
+
+    /// Lets a Swarm service run each image, pinned by digest. Done when the new tasks are seen to stay up; otherwise
+    /// the service is set back to what it ran before, and this fails with the reason.
+    pub fn service(&self, name: impl Into<String>, image: &Current<Pushed>) -> Current<Deployed> {
+        self.service_with(name, image, Watching::default(), None)
+    }
+
+    /// As [`On::service`], saying how the new tasks are judged, and how a missing service is created.
+    pub fn service_with(
+        &self,
+        name: impl Into<String>,
+        image: &Current<Pushed>,
+        watching: Watching,
+        create: Option<NewService>,
+    ) -> Current<Deployed> {
+        let name = name.into();
+        publish_with(image, self.0.as_str(), format!("service {name}"), move |op: &Update, image: &Pushed| {
+            let key = ServiceKey { context: op.context().to_owned(), service: name.clone() };
+            let wanted = Wanted {
+                image: image.image.clone(),
+                revision: image.revision.clone(),
+                watching: watching.clone(),
+                create: create.clone(),
+            };
+            (key, wanted)
+        })
+    }
+}

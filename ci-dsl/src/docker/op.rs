@@ -1,0 +1,8 @@
+//! What Docker does for a pipeline: one operation a file.
+
+pub(super) mod build;
+pub(super) mod limits;
+pub(super) mod pread;
+pub(super) mod push;
+pub(super) mod run;
+pub(super) mod service;

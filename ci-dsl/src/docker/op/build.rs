@@ -1,0 +1,161 @@
+//! `docker build`: from a commit to an image on the engine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use ci_core::{Bind, Bindings, Builder, Job, KeyDigest, Level, OpError, OpId, Pool, Unbound};
+use serde::{Deserialize, Serialize};
+
+use super::limits::Limits;
+use crate::docker::build::{self, BuildOptions};
+use crate::docker::client::Docker;
+use crate::docker::credentials::Keyring;
+use crate::docker::image;
+use crate::docker::reference::{ImageId, Reference};
+use crate::git::{CommitKey, Git, RepoPath};
+
+/// The longest Dockerfile, bytes.
+const DOCKERFILE_BYTES_MAX: usize = 1 << 20;
+
+/// What to build. Every field can change the image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::docker) struct BuildKey {
+    pub(in crate::docker) context: String,
+    pub(in crate::docker) commit: CommitKey,
+    pub(in crate::docker) dockerfile: String,
+    pub(in crate::docker) args: BTreeMap<String, String>,
+    pub(in crate::docker) platform: Option<String>,
+    pub(in crate::docker) target: Option<String>,
+    /// A build that had too little time has another key than one that has enough.
+    pub(in crate::docker) timeout_s: Option<u64>,
+}
+
+impl fmt::Display for BuildKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.dockerfile, self.commit)?;
+        self.platform.as_ref().map_or(Ok(()), |platform| write!(f, " for {platform}"))
+    }
+}
+
+/// An image on the engine that built it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Built {
+    /// Its id.
+    pub id: ImageId,
+    /// What it runs on: `amd64`.
+    pub architecture: String,
+    /// The name by which the engine keeps it.
+    pub tag: Reference,
+    /// What it was built from.
+    pub revision: String,
+}
+
+pub(in crate::docker) struct Build {
+    docker: Docker,
+    git: Git,
+    limits: Limits,
+}
+
+impl Build {
+    pub(in crate::docker) fn context(&self) -> &str {
+        self.docker.context()
+    }
+}
+
+impl Bind for Build {
+    fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
+        Ok(Self {
+            docker: bindings.get(on)?,
+            git: bindings.get(ci_core::DEFAULT)?,
+            limits: bindings.get(on).unwrap_or_default(),
+        })
+    }
+}
+
+/// The name that marks the image of a key. Not a label: labels change the digest.
+fn mark(key: &BuildKey) -> Result<Reference, OpError> {
+    let fields = serde_json::to_value(key).map_err(|e| OpError::permanent("no such key").with_source(e))?;
+    format!("ci/{}:latest", KeyDigest::of(&fields))
+        .parse()
+        .map_err(|e| OpError::permanent("the image can't be named").with_source(e))
+}
+
+/// What is noted before a build begins.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marked {
+    /// The image that the key's mark stood for.
+    before: Option<ImageId>,
+}
+
+/// The whole id, and where it is from.
+fn revision(key: &BuildKey) -> String {
+    format!("{}@{}", key.commit.repo.as_str(), key.commit.id.as_str())
+}
+
+impl Builder for Build {
+    const ID: OpId = OpId::new("docker-build");
+    const AUTO_CANCEL: bool = true;
+    type Key = BuildKey;
+    type Value = Built;
+
+    fn level(&self, _: &BuildKey) -> Level {
+        Level::Average
+    }
+
+    fn pool(&self) -> Option<&Pool> {
+        Some(&self.limits.builds)
+    }
+
+    fn serves(&self, key: &BuildKey) -> bool {
+        key.context == self.docker.context()
+    }
+
+    async fn build(&self, job: &Job, key: &BuildKey) -> Result<Built, OpError> {
+        let path = RepoPath::parse(&key.dockerfile)
+            .map_err(|e| OpError::permanent(e.to_string()).with_hint("change the entry's dockerfile(…)"))?;
+        let Some(text) = self.git.read_file(&key.commit, &path, DOCKERFILE_BYTES_MAX).await? else {
+            return Err(OpError::permanent(format!("{} has no file {path}", key.commit))
+                .with_hint("add it, or change the entry's dockerfile(…)"));
+        };
+        let tag = mark(key)?;
+        // An earlier build of this key may have left its mark: what is found after a crash must be another image.
+        job.note(&Marked { before: image::inspect(&self.docker, &tag).await?.map(|image| image.id) }).await?;
+        let mut options = BuildOptions::new(tag.clone());
+        options.dockerfile.clone_from(&key.dockerfile);
+        options.args.clone_from(&key.args);
+        options.platform.clone_from(&key.platform);
+        options.target.clone_from(&key.target);
+        options.timeout = key.timeout_s.map_or(BuildOptions::TIMEOUT, Duration::from_secs);
+        let text = String::from_utf8_lossy(&text);
+        let context = self.git.archive(&key.commit, None).await?;
+        let image =
+            build::build(&self.docker, job, &options, Some(&text), context, &Keyring::default()).await?;
+        Ok(Built { id: image.id, architecture: image.architecture, tag, revision: revision(key) })
+    }
+
+    /// A build ends with its connection; if it had ended before, its mark is there.
+    async fn resume(
+        &self,
+        job: &Job,
+        key: &BuildKey,
+        handle: Option<serde_json::Value>,
+    ) -> Result<Option<Built>, OpError> {
+        let Some(Marked { before }) = handle.and_then(|handle| serde_json::from_value(handle).ok()) else {
+            return Ok(None);
+        };
+        let tag = mark(key)?;
+        let found = image::inspect(&self.docker, &tag).await?;
+        let Some(image) = found.filter(|image| Some(&image.id) != before.as_ref()) else { return Ok(None) };
+        job.say(format_args!("The build had ended: found {}", image.id));
+        Ok(Some(Built { id: image.id, architecture: image.architecture, tag, revision: revision(key) }))
+    }
+
+    async fn is_valid(&self, _: &BuildKey, built: &Built) -> bool {
+        match build::is_valid(&self.docker, &built.tag, &built.id).await {
+            Ok(valid) => valid,
+            // An engine that does not answer says nothing against the image; who needs it will tell.
+            Err(error) => error.kind().is_retried(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Updating a Swarm service, on a real engine. One behaviour per file.
+
+mod swarm;
+
+mod a_crash_in_any_phase_is_resumed_without_a_second_update;
+mod a_deploy_by_hand_in_between_is_left_alone;
+mod a_good_update_is_seen_running_and_asked_at_its_own_address;
+mod a_missing_image_touches_nothing;
+mod a_missing_service_is_an_error_that_says_how_to_create_it;
+mod a_new_version_that_dies_late_is_taken_back;
+mod a_new_version_that_exits_at_once_is_taken_back_with_its_last_words;
+mod a_new_version_that_is_never_healthy_is_taken_back;
+mod a_persons_cancel_takes_an_update_back_and_being_superseded_does_not;
+mod a_rollback_by_swarm_is_a_failure;
+mod an_engine_that_goes_away_during_an_update_is_waited_for;
+mod an_update_that_no_node_takes_is_taken_back;
+mod the_same_image_again_changes_nothing;
