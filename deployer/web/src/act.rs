@@ -1,0 +1,116 @@
+//! What people do to jobs: `POST /jobs/…/approve`, `cancel`, `rebuild`.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Redirect;
+use ci_core::event::{Event, Phase, What};
+use ci_core::{JobId, Refused};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::access::MayAct;
+use crate::page::{Failed, Frame};
+use crate::site::Site;
+
+/// Who did it, in the job's log.
+const BY: &str = "a person on the page";
+/// How long a rebuild is waited for, so that its page can be shown instead of the old one.
+const REBUILD_SEEN_WITHIN: Duration = Duration::from_secs(2);
+
+type Named = Path<(String, String)>;
+
+fn job(site: &Site, headers: &HeaderMap, Path((day, rest)): Named) -> Result<JobId, Failed> {
+    format!("{day}/{rest}").parse().map_err(|_| no_such_job(Frame::of(site, headers)))
+}
+
+pub(crate) fn no_such_job(frame: Frame) -> Failed {
+    Failed::new(frame, StatusCode::NOT_FOUND, "There is no such job.")
+        .with_hint("Old jobs are forgotten after a while.")
+}
+
+/// Back to a job's page, or why it was not done.
+fn done(
+    site: &Site,
+    headers: &HeaderMap,
+    job: &JobId,
+    done: Result<(), Refused>,
+) -> Result<Redirect, Failed> {
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("{}/jobs/{job}", site.options.base))),
+        Err(refused) => {
+            let frame = Frame::of(site, headers);
+            let status = match refused {
+                Refused::NoSuchJob(_) => return Err(no_such_job(frame)),
+                Refused::Over(_) | Refused::NotWaiting(_) | Refused::UnderWay(_) => StatusCode::CONFLICT,
+                Refused::NotWritten(_) | Refused::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            Err(Failed::new(frame, status, format!("Not done: {refused}.")))
+        }
+    }
+}
+
+// The body is empty. It is taken in so that its bound holds.
+
+pub(crate) async fn approve(
+    State(site): State<Site>,
+    _: MayAct,
+    path: Named,
+    headers: HeaderMap,
+    _: Bytes,
+) -> Result<Redirect, Failed> {
+    let job = job(&site, &headers, path)?;
+    let approved = site.engine.approve(job.clone(), BY).await;
+    done(&site, &headers, &job, approved)
+}
+
+pub(crate) async fn cancel(
+    State(site): State<Site>,
+    _: MayAct,
+    path: Named,
+    headers: HeaderMap,
+    _: Bytes,
+) -> Result<Redirect, Failed> {
+    let job = job(&site, &headers, path)?;
+    let cancelled = site.engine.cancel(job.clone(), BY).await;
+    done(&site, &headers, &job, cancelled)
+}
+
+pub(crate) async fn rebuild(
+    State(site): State<Site>,
+    _: MayAct,
+    path: Named,
+    headers: HeaderMap,
+    _: Bytes,
+) -> Result<Redirect, Failed> {
+    let job = job(&site, &headers, path)?;
+    let events = site.engine.events();
+    let asked = site.engine.rebuild(job.clone(), BY).await;
+    let mut shown = job.clone();
+    if asked.is_ok()
+        && let Some(record) = site.engine.store().job(&job)
+    {
+        let seen = started(events, &record.intent.op, &record.intent.summary);
+        if let Ok(Some(new)) = tokio::time::timeout(REBUILD_SEEN_WITHIN, seen).await {
+            shown = new;
+        }
+    }
+    done(&site, &headers, &shown, asked)
+}
+
+/// Waits for a new job of this operation.
+async fn started(mut events: Receiver<Event>, op: &str, summary: &str) -> Option<JobId> {
+    loop {
+        match events.recv().await {
+            Ok(Event { what: What::Job { job, op: its, summary: says, phase: Phase::Queued }, .. })
+                if its.as_str() == op && says == summary =>
+            {
+                return Some(job);
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What runs where: the places that the pipeline's publishers fill, with what is known to be in them.
+//!
+//! A place is in the pipeline when an operation asks for it, or asked for it before something upstream failed. What a
+//! place holds is the newest outcome that was good; a newer attempt that failed has left it there, or set it back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ci_core::KeyDigest;
+use ci_core::engine::{NodeState, StageView};
+use ci_core::store::{JobFilter, JobRecord, JobState, Store};
+use serde_json::Value as Json;
+
+use crate::facts;
+use crate::mark::Mark;
+use crate::moment::Moment;
+use crate::site::Site;
+
+/// How many good outcomes of one operation are looked through, newest first.
+const LOOKED_THROUGH_MAX: usize = 2000;
+
+/// All places of one operation.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) op: String,
+    pub(crate) places: Vec<Place>,
+}
+
+/// A tag, a service, a file: what a publisher fills.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// For people: `site_web on local`.
+    pub(crate) name: String,
+    pub(crate) mark: Mark,
+    /// What is going on, where it is more than the mark says.
+    pub(crate) says: Option<String>,
+    /// The job under way, or the newest.
+    pub(crate) job: Option<String>,
+    /// What is to be there, if that is not what is.
+    pub(crate) wanted: Option<String>,
+    pub(crate) holds: Option<Holds>,
+}
+
+/// What a place is known to hold.
+#[derive(Debug)]
+pub(crate) struct Holds {
+    pub(crate) repo: Option<String>,
+    pub(crate) commit: Option<String>,
+    pub(crate) digest: Option<String>,
+    pub(crate) health: Option<String>,
+    /// For an outcome that names neither a commit nor a digest.
+    pub(crate) other: Option<String>,
+    pub(crate) job: String,
+    pub(crate) since_ms: u64,
+}
+
+impl Holds {
+    fn of(record: &JobRecord) -> Option<Self> {
+        let outcome = record.outcome.as_ref()?;
+        let value = outcome.result.as_ref().ok()?;
+        // `repository@commit`, or whatever else the operation calls a revision.
+        let revision = facts::find(value, "revision");
+        let (repo, commit) = match revision.map(|r| r.rsplit_once('@').unwrap_or(("", r))) {
+            Some((repo, commit)) => {
+                (Some(repo.to_owned()).filter(|r| !r.is_empty()), Some(commit.to_owned()))
+            }
+            None => (None, None),
+        };
+        let digest = facts::digest(value).map(str::to_owned);
+        let other = match (&commit, &digest, value) {
+            (None, None, Json::String(text)) => Some(text.clone()),
+            (None, None, _) => {
+                value_of(&record.intent.summary).map(|value| facts::with_short_digests(&value))
+            }
+            _ => None,
+        };
+        Some(Self {
+            repo,
+            commit,
+            digest,
+            other,
+            health: facts::find(value, "health").map(str::to_owned),
+            job: record.intent.job.to_string(),
+            since_ms: outcome.finished_at_ms,
+        })
+    }
+
+    /// Enough of the commit to know it by.
+    pub(crate) fn commit_short(&self) -> Option<&str> {
+        self.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit))
+    }
+
+    pub(crate) fn digest_short(&self) -> Option<&str> {
+        self.digest.as_deref().map(|digest| digest.get(..19).unwrap_or(digest))
+    }
+
+    pub(crate) fn since(&self) -> Moment {
+        Moment::now(self.since_ms)
+    }
+}
+
+/// A publisher's summary is `PLACE := VALUE`.
+fn place_of(summary: &str) -> &str {
+    summary.split_once(" := ").map_or(summary, |(place, _)| place)
+}
+
+fn value_of(summary: &str) -> Option<String> {
+    summary.split_once(" := ").map(|(_, value)| value.to_owned())
+}
+
+/// The newest answer, for all who ask in the same step.
+#[derive(Default)]
+pub(crate) struct Cached(Mutex<Option<(String, Arc<Vec<Group>>)>>);
+
+impl Cached {
+    pub(crate) async fn get(&self, site: &Site) -> Arc<Vec<Group>> {
+        let step = site.step();
+        if let Some((seen, groups)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            && *seen == step
+        {
+            return groups.clone();
+        }
+        let stages = site.engine.stages().await;
+        let store = site.engine.store().clone();
+        let groups = Arc::new(
+            tokio::task::spawn_blocking(move || groups(&store, &stages)).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "what runs where can't be told");
+                Vec::new()
+            }),
+        );
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((step, groups.clone()));
+        groups
+    }
+}
+
+/// Those that come last in the pipeline first: what users see.
+fn groups(store: &Store, stages: &[StageView]) -> Vec<Group> {
+    let mut seen = HashSet::new();
+    let ops = stages
+        .iter()
+        .rev()
+        .filter(|stage| stage.publishes)
+        .map(|stage| stage.op.as_str())
+        .filter(|op| seen.insert(*op));
+    ops.map(|op| Group { op: op.to_owned(), places: places(store, op, stages) }).collect()
+}
+
+fn places(store: &Store, op: &str, stages: &[StageView]) -> Vec<Place> {
+    let good = JobFilter { op: Some(op.to_owned()), state: Some(JobState::Ok), ..JobFilter::default() };
+    let mut newest: HashMap<KeyDigest, JobRecord> = HashMap::new();
+    for record in store.jobs(&good, LOOKED_THROUGH_MAX) {
+        newest.entry(record.intent.key).or_insert(record);
+    }
+    let mut asked = HashSet::new();
+    let mut places: Vec<Place> = stages
+        .iter()
+        .filter(|stage| stage.op == op)
+        .filter(|stage| stage.asked.as_ref().is_none_or(|it| asked.insert(it.key)))
+        .map(|stage| place(stage, stages, &newest))
+        .collect();
+    // After a start with something broken upstream nothing asks for them. They are there all the same.
+    let mut others: Vec<_> = newest.iter().filter(|(key, _)| !asked.contains(key)).collect();
+    others.sort_by(|a, b| a.1.intent.summary.cmp(&b.1.intent.summary));
+    places.extend(others.into_iter().map(|(_, record)| Place {
+        name: place_of(&record.intent.summary).to_owned(),
+        mark: Mark::Passed,
+        says: Some("deployed earlier; the pipeline does not ask for it now".to_owned()),
+        job: Some(record.intent.job.to_string()),
+        wanted: None,
+        holds: Holds::of(record),
+    }));
+    places
+}
+
+fn label(stages: &[StageView], node: usize) -> Option<&str> {
+    stages.iter().find(|stage| stage.node == node).map(|stage| stage.label.as_str())
+}
+
+fn place(stage: &StageView, stages: &[StageView], newest: &HashMap<KeyDigest, JobRecord>) -> Place {
+    let mark = Mark::of_node(&stage.state);
+    let holds = stage.asked.as_ref().and_then(|asked| newest.get(&asked.key)).and_then(Holds::of);
+    let says = match &stage.state {
+        NodeState::Failed { failure } => Some(failure.to_string()),
+        NodeState::Blocked { by, failure } => Some(match by.and_then(|by| label(stages, by)) {
+            Some(by) => format!("{by} failed: {failure}"),
+            None => failure.to_string(),
+        }),
+        NodeState::Waiting { on, activity } => Some(format!(
+            "{} is {activity}",
+            on.and_then(|on| label(stages, on)).unwrap_or("what comes before it")
+        )),
+        NodeState::Ok | NodeState::Active { .. } => None,
+    };
+    let wanted = match (mark, &stage.asked) {
+        (Mark::Ok | Mark::Blocked | Mark::Pending, _) | (_, None) => None,
+        (_, Some(asked)) => value_of(&asked.summary).map(|value| facts::with_short_digests(&value)),
+    };
+    Place {
+        name: stage.asked.as_ref().map_or(stage.label.as_str(), |asked| place_of(&asked.summary)).to_owned(),
+        mark,
+        says,
+        job: stage.job.as_ref().map(ToString::to_string),
+        wanted,
+        holds,
+    }
+}

@@ -1,0 +1,31 @@
+//! Text of others inside our markup.
+
+/// Appends `c` so that it is text in an element and in a double-quoted attribute, in HTML as in XML. What has no
+/// appearance of its own but changes that of others is named instead: see [`hidden`].
+pub(crate) fn push_char(out: &mut String, c: char) {
+    match c {
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '&' => out.push_str("&amp;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&#39;"),
+        '\n' | '\t' => out.push(c),
+        c => match hidden(c) {
+            Some(name) => name.chars().for_each(|c| push_char(out, c)),
+            None => out.push(c),
+        },
+    }
+}
+
+/// See [`push_char`].
+pub(crate) fn push(out: &mut String, text: &str) {
+    text.chars().for_each(|c| push_char(out, c));
+}
+
+/// The name of a character that people would not see: a control, a direction override (it makes text read as what it
+/// is not), or one that markup may not hold.
+pub(crate) fn hidden(c: char) -> Option<String> {
+    let overrides = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unmarkable = matches!(c, '\u{fffe}' | '\u{ffff}');
+    (c.is_control() || overrides || unmarkable).then(|| format!("<U+{:04X}>", u32::from(c)))
+}

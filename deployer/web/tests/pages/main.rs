@@ -1,0 +1,12 @@
+//! The pages of a real engine, asked as a browser asks. One behaviour a file.
+
+mod a_change_needs_the_token_and_a_page_of_ours;
+mod a_log_is_followed_without_gap_or_repeat;
+mod a_long_log_is_shown_in_parts;
+mod a_step_is_told_once;
+mod jobs_are_found;
+mod only_our_own_host_is_answered;
+mod people_approve_cancel_and_rebuild;
+mod support;
+mod text_of_strangers_stays_text;
+mod the_overview_says_what_runs_where;
