@@ -1,2 +1,5 @@
-//! The deployer.
-fn main() {}
+//! The program `deployer`, with the table in [`deployer::pipeline`].
+
+fn main() -> std::process::ExitCode {
+    deployer::main(deployer::pipeline::pipeline)
+}

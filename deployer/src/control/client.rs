@@ -1,0 +1,140 @@
+//! The terminal's end of the socket.
+
+use std::path::{Path, PathBuf};
+
+use ci_core::engine::JobView;
+use futures::{Stream, TryStreamExt as _};
+use reqwest::{Response, StatusCode};
+
+/// Speaks to the deployer that uses a state directory.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error(
+        "no deployer runs with the state directory {} (name another with --state)",
+        socket.parent().unwrap_or(socket).display()
+    )]
+    NotRunning {
+        /// Where it would listen.
+        socket: PathBuf,
+    },
+    /// The socket belongs to somebody else.
+    #[error("the deployer with the state directory {} belongs to another user", socket.parent().unwrap_or(socket).display())]
+    NotYours {
+        /// Where it listens.
+        socket: PathBuf,
+    },
+    /// It said no. The message is its own.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection broke, or made no sense.
+    #[error("the deployer did not answer: {0}")]
+    Broken(#[from] reqwest::Error),
+}
+
+impl Client {
+    /// For the deployer with this state directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Broken`] when no client can be made.
+    pub fn new(state: &Path) -> Result<Self, ClientError> {
+        let socket = super::socket(state);
+        let http = reqwest::Client::builder().unix_socket(socket.as_path()).no_proxy().build()?;
+        Ok(Self { http, socket })
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| {
+            let socket = self.socket.clone();
+            match error.is_connect() {
+                true if is_forbidden(&error) => ClientError::NotYours { socket },
+                true => ClientError::NotRunning { socket },
+                false => ClientError::Broken(error),
+            }
+        })?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            _ => Err(ClientError::Refused(response.text().await?)),
+        }
+    }
+
+    /// The newest jobs.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn jobs(&self, limit: usize) -> Result<Vec<JobView>, ClientError> {
+        let request = self.http.get("http://deployer/jobs").query(&[("limit", limit)]);
+        Ok(self.send(request).await?.json().await?)
+    }
+
+    /// A job's log, from its beginning, following it if asked.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn log(
+        &self,
+        job: &str,
+        follow: bool,
+    ) -> Result<impl Stream<Item = Result<bytes::Bytes, ClientError>>, ClientError> {
+        let query = [("job", job), ("offset", "0"), ("follow", if follow { "true" } else { "false" })];
+        let request = self.http.get("http://deployer/log").query(&query);
+        Ok(self.send(request).await?.bytes_stream().map_err(ClientError::from))
+    }
+
+    /// `approve`, `cancel` or `rebuild` a job. The answer is for people.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn act(&self, verb: Verb, job: &str) -> Result<String, ClientError> {
+        let request = self.http.post(format!("http://deployer/{}", verb.path())).query(&[("job", job)]);
+        Ok(self.send(request).await?.text().await?)
+    }
+
+    /// Changes the confirmation level; `none` for none. The answer is for people.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn confirm(&self, level: &str) -> Result<String, ClientError> {
+        let request = self.http.post("http://deployer/confirm").query(&[("level", level)]);
+        Ok(self.send(request).await?.text().await?)
+    }
+}
+
+fn is_forbidden(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    let io = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.map(std::io::Error::kind).any(|kind| kind == std::io::ErrorKind::PermissionDenied)
+}
+
+/// What can be done to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Let it start.
+    Approve,
+    /// Stop it.
+    Cancel,
+    /// Run it again.
+    Rebuild,
+}
+
+impl Verb {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Cancel => "cancel",
+            Self::Rebuild => "rebuild",
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The deployer's end of the socket.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use axum::body::Body;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use ci_core::engine::{Handle, JobView};
+use ci_core::job::LogReader;
+use ci_core::{JobId, Level, Refused};
+use futures::stream;
+use serde::Deserialize;
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+
+use super::LOOKED_THROUGH_MAX;
+
+/// The socket, served until it is dropped; then its file goes too.
+#[derive(Debug)]
+pub(crate) struct Server {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        // A file that is gone already is as good.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Serves the socket. The caller holds the lock of the state directory, so a socket that is there is a dead one's.
+///
+/// # Errors
+///
+/// When the socket can't be made.
+pub(crate) fn serve(state: &Path, engine: Handle) -> io::Result<Server> {
+    let path = super::socket(state);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // The directory is 0700: nobody gets in between binding and the change of mode.
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let router = Router::new()
+        .route("/jobs", get(jobs))
+        .route("/log", get(log))
+        .route("/approve", post(approve))
+        .route("/cancel", post(cancel))
+        .route("/rebuild", post(rebuild))
+        .route("/confirm", post(confirm))
+        .with_state(engine)
+        .into_make_service_with_connect_info::<Peer>();
+    let task = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the control socket ended");
+        }
+    });
+    Ok(Server { path, task })
+}
+
+/// Who is at the other end, as the kernel says.
+#[derive(Clone, Debug)]
+struct Peer(String);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(
+            stream
+                .io()
+                .peer_cred()
+                .map_or_else(|_| "somebody".to_owned(), |who| format!("uid {}", who.uid())),
+        )
+    }
+}
+
+/// A refusal as an answer.
+struct No(StatusCode, String);
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        (self.0, self.1).into_response()
+    }
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::NoSuchJob(_) => StatusCode::NOT_FOUND,
+            Refused::Over(_) | Refused::NotWaiting(_) | Refused::UnderWay(_) => StatusCode::CONFLICT,
+            Refused::NotWritten(_) | Refused::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self(status, refused.to_string())
+    }
+}
+
+#[derive(Deserialize)]
+struct Limit {
+    limit: usize,
+}
+
+async fn jobs(State(engine): State<Handle>, Query(Limit { limit }): Query<Limit>) -> Json<Vec<JobView>> {
+    Json(engine.jobs(limit.min(LOOKED_THROUGH_MAX)).await)
+}
+
+#[derive(Deserialize)]
+struct Named {
+    job: String,
+}
+
+/// Finds a job by its id or by a part of it.
+async fn find(engine: &Handle, part: &str) -> Result<JobId, No> {
+    if part.is_empty() {
+        return Err(No(StatusCode::BAD_REQUEST, "name a job, as `deployer jobs` lists them".to_owned()));
+    }
+    if let Ok(id) = part.parse::<JobId>()
+        && engine.knows(id.clone()).await
+    {
+        return Ok(id);
+    }
+    let jobs = engine.jobs(LOOKED_THROUGH_MAX).await;
+    let found: Vec<_> = jobs.into_iter().map(|job| job.id).filter(|id| id.as_str().contains(part)).collect();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            Err(No(StatusCode::NOT_FOUND, format!("no job is called {part:?}: `deployer jobs` lists them")))
+        }
+        many => match many.iter().find(|id| id.as_str() == part) {
+            Some(exact) => Ok(exact.clone()),
+            None => {
+                let some: Vec<_> = many.iter().take(5).map(JobId::to_string).collect();
+                let message = format!("{part:?} could be any of {} jobs: {}", many.len(), some.join(", "));
+                Err(No(StatusCode::CONFLICT, message))
+            }
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct LogQuery {
+    job: String,
+    offset: u64,
+    follow: bool,
+}
+
+async fn log(State(engine): State<Handle>, Query(query): Query<LogQuery>) -> Result<Body, No> {
+    let job = find(&engine, &query.job).await?;
+    let reader = match query.follow {
+        true => engine.follow(job.clone(), query.offset).await,
+        false => Some(LogReader::of_finished(engine.store().log_path(&job), query.offset)),
+    };
+    let reader = reader.ok_or_else(|| No(StatusCode::NOT_FOUND, format!("job {job} has no log")))?;
+    Ok(Body::from_stream(stream::unfold(reader, async |mut reader| match reader.next().await {
+        Ok(Some(chunk)) => Some((Ok::<_, io::Error>(chunk), reader)),
+        Ok(None) => None,
+        Err(error) => Some((Err(error), reader)),
+    })))
+}
+
+async fn approve(
+    State(engine): State<Handle>,
+    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    Query(named): Query<Named>,
+) -> Result<String, No> {
+    let job = find(&engine, &named.job).await?;
+    engine.approve(job.clone(), &by).await?;
+    Ok(format!("approved {job}\n"))
+}
+
+async fn cancel(
+    State(engine): State<Handle>,
+    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    Query(named): Query<Named>,
+) -> Result<String, No> {
+    let job = find(&engine, &named.job).await?;
+    engine.cancel(job.clone(), &by).await?;
+    Ok(format!("cancelling {job}\n"))
+}
+
+async fn rebuild(
+    State(engine): State<Handle>,
+    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    Query(named): Query<Named>,
+) -> Result<String, No> {
+    let job = find(&engine, &named.job).await?;
+    engine.rebuild(job.clone(), &by).await?;
+    Ok(format!("rebuilding what {job} made\n"))
+}
+
+#[derive(Deserialize)]
+struct Confirm {
+    level: String,
+}
+
+async fn confirm(
+    State(engine): State<Handle>,
+    Query(Confirm { level }): Query<Confirm>,
+) -> Result<String, No> {
+    let level = match level.as_str() {
+        "none" => None,
+        level => Some(level.parse::<Level>().map_err(|e| No(StatusCode::BAD_REQUEST, e.to_string()))?),
+    };
+    engine.set_confirm(level).await;
+    Ok(match level {
+        None => "until the deployer restarts, nothing waits for confirmation\n".to_owned(),
+        Some(level) => {
+            format!("until the deployer restarts, jobs that are {level} or more wait for confirmation\n")
+        }
+    })
+}

@@ -1,0 +1,158 @@
+//! A running deployer: the engine, the registry, the pages and the control socket, started and ended together.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use ci_core::Engine;
+use ci_core::engine::Handle;
+use ci_core::event::Event;
+use ci_dsl::docker::{Docker, DockerHost, Limits};
+use ci_dsl::git::{Git, Poll};
+use ci_dsl::registry::Registry;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::control;
+use crate::settings::Settings;
+use crate::table::{self, Repo};
+use crate::web::{self, Pages};
+
+/// The registry in the state directory, served until it is stopped.
+#[derive(Debug)]
+struct Embedded {
+    address: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<usize>,
+}
+
+impl Embedded {
+    async fn start(dir: PathBuf) -> anyhow::Result<Self> {
+        let registry = tokio::task::spawn_blocking(move || ci_registry::Registry::open(dir)).await??;
+        let server = registry.bind().await?;
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel();
+        // Dropping the sender stops it, too.
+        let task = tokio::spawn(server.run(async { _ = stopped.await }));
+        Ok(Self { address, stop, task })
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the embedded registry ended badly");
+        }
+    }
+}
+
+/// What `deployer run` starts. It runs until [`Deployer::stop`].
+#[derive(Debug)]
+pub struct Deployer {
+    engine: Handle,
+    registry: String,
+    state: PathBuf,
+    embedded: Option<Embedded>,
+    pages: Option<Pages>,
+    events: Receiver<Event>,
+    control: control::Server,
+}
+
+impl Deployer {
+    /// Starts everything that a table needs.
+    ///
+    /// # Errors
+    ///
+    /// When the table makes no sense, the state directory can't be used, or a port can't be had. What had been started
+    /// is ended again.
+    pub async fn start(settings: &Settings, table: &[Repo]) -> anyhow::Result<Self> {
+        // First what needs nothing: a wrong table is told before anything is touched.
+        let pipeline = table::lower(table)?;
+        settings.check_registry()?;
+        let state = settings.state.clone();
+        let engine = tokio::task::spawn_blocking(move || Engine::open(&state)).await??;
+        // Logs, mirrors and images are nobody else's, even if somebody made the directory for us.
+        std::fs::set_permissions(&settings.state, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("can't close {} to others", settings.state.display()))?;
+        let taken = web::take(settings).await?;
+        let embedded = match &settings.registry {
+            Some(_) => None,
+            None => {
+                let dir = settings.state.join("registry");
+                Some(Embedded::start(dir).await.context("the embedded registry did not start")?)
+            }
+        };
+        let registry = match (&settings.registry, &embedded) {
+            (Some(address), _) => address.clone(),
+            (None, Some(embedded)) => embedded.address.clone(),
+            (None, None) => unreachable!("because one of the two was just chosen"),
+        };
+        let host = settings.docker_host()?;
+        let git = Git::open(&settings.state, settings.git()).await?;
+        let mut engine = engine
+            .confirm(settings.confirm)
+            .with(git)
+            .with(Poll(settings.poll))
+            .with(Docker::new(Docker::LOCAL, host))
+            .with(Limits::new(settings.builds, Limits::RUNS_DEFAULT))
+            .with(Registry::new(registry.clone())?);
+        for (name, host) in &settings.contexts {
+            let host = host.parse::<DockerHost>().with_context(|| format!("context {name:?}"))?;
+            engine = engine
+                .with_named(name, Docker::new(name.as_str(), host))
+                .with_named(name, Limits::new(settings.builds, Limits::RUNS_DEFAULT));
+        }
+        let events = engine.events();
+        let engine = engine.start(|| pipeline)?;
+        let control = control::serve(&settings.state, engine.clone()).with_context(|| {
+            format!(
+                "can't listen on {} (a socket's path has at most 107 bytes)",
+                control::socket(&settings.state).display()
+            )
+        })?;
+        let pages = match taken {
+            Some(taken) => Some(taken.serve(settings, engine.clone()).await?),
+            None => None,
+        };
+        Ok(Self { engine, registry, state: settings.state.clone(), embedded, pages, events, control })
+    }
+
+    /// The engine: events, jobs, commands.
+    pub fn engine(&self) -> &Handle {
+        &self.engine
+    }
+
+    /// Everything that happened since the start and happens from now on; asked a second time, from then on.
+    pub fn events(&mut self) -> Receiver<Event> {
+        let next = self.events.resubscribe();
+        std::mem::replace(&mut self.events, next)
+    }
+
+    /// The registry that images are pushed to.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The link that lets a browser on this machine see the pages and act on them, if there are pages.
+    pub fn link(&self) -> Option<&str> {
+        self.pages.as_ref().map(Pages::link)
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> &std::path::Path {
+        &self.state
+    }
+
+    /// Ends everything. What was running is found again by the next start.
+    pub async fn stop(self) {
+        // The socket goes before the lock: a successor's is not taken for ours.
+        drop(self.control);
+        self.engine.stop().await;
+        if let Some(pages) = self.pages {
+            pages.stop().await;
+        }
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}

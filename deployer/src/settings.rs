@@ -1,0 +1,261 @@
+//! What the program was told: a file, overridden by flags.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ci_core::Level;
+use ci_dsl::docker::{Docker, DockerHost};
+use ci_dsl::git::GitOptions;
+use serde::Deserialize;
+
+/// How the deployer runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where results, logs, mirrors and the embedded registry live.
+    pub state: PathBuf,
+    /// A registry to push to (`registry.example.org` or `host:port`); `None` starts the embedded one, which serves
+    /// engines on this machine only.
+    pub registry: Option<String>,
+    /// Jobs at or above this level wait for a person.
+    pub confirm: Option<Level>,
+    /// The engine that builds, and runs what names no context: `unix:///var/run/docker.sock`. `None` takes
+    /// `DOCKER_HOST`, else the usual socket.
+    pub docker: Option<String>,
+    /// Further engines by name.
+    pub contexts: BTreeMap<String, String>,
+    /// How often remote repositories are asked for their heads; local ones are watched.
+    pub poll: Duration,
+    /// How many builds run at once.
+    pub builds: usize,
+    /// Where the pages are served; `None`: there are none.
+    pub listen: Option<SocketAddr>,
+    /// How the pages are reached from elsewhere, if they are: `https://ci.example.org`.
+    pub public_url: Option<String>,
+}
+
+/// The file's form. Every field may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    state: Option<PathBuf>,
+    registry: Option<String>,
+    confirm: Option<Level>,
+    docker: Option<String>,
+    contexts: BTreeMap<String, String>,
+    poll_seconds: Option<u64>,
+    builds: Option<usize>,
+    listen: Option<Listen>,
+    public_url: Option<String>,
+}
+
+/// Where the pages are served, as people say it: an address, or `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+/// The text is no address to listen on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no address to listen on: it looks like 127.0.0.1:8080, or none for no pages")]
+pub(crate) struct BadListen(String);
+
+impl FromStr for Listen {
+    type Err = BadListen;
+
+    fn from_str(text: &str) -> Result<Self, BadListen> {
+        match text {
+            "none" => Ok(Self(None)),
+            text => text.parse().map(|address| Self(Some(address))).map_err(|_| BadListen(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = BadListen;
+
+    fn try_from(text: String) -> Result<Self, BadListen> {
+        text.parse()
+    }
+}
+
+impl Settings {
+    /// Remote repositories are asked this often unless told otherwise.
+    pub const POLL_DEFAULT: Duration = Duration::from_secs(60);
+    /// And never more often than this: others pay for it too.
+    pub const POLL_MIN: Duration = Duration::from_secs(1);
+    /// As many builds run at once unless told otherwise.
+    pub const BUILDS_DEFAULT: usize = 2;
+
+    /// Where `deployer run` serves its pages unless told otherwise: on this machine only.
+    pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+    /// The settings that hold when nothing is said; but no pages are served.
+    pub fn new(state: PathBuf) -> Self {
+        Self {
+            state,
+            registry: None,
+            confirm: None,
+            docker: None,
+            contexts: BTreeMap::new(),
+            poll: Self::POLL_DEFAULT,
+            builds: Self::BUILDS_DEFAULT,
+            listen: None,
+            public_url: None,
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read, or says something that is not understood. No line of the file is quoted.
+    pub fn read(path: &Path, default_state: PathBuf) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message())
+        })?;
+        let poll = file.poll_seconds.map_or(Self::POLL_DEFAULT, Duration::from_secs);
+        Ok(Self {
+            state: file.state.unwrap_or(default_state),
+            registry: file.registry,
+            confirm: file.confirm,
+            docker: file.docker,
+            contexts: file.contexts,
+            poll: poll.max(Self::POLL_MIN),
+            builds: file.builds.unwrap_or(Self::BUILDS_DEFAULT),
+            listen: file.listen.map_or(Some(Self::LISTEN_DEFAULT), |Listen(listen)| listen),
+            public_url: file.public_url,
+        })
+    }
+
+    /// The engine to use when none is named: `DOCKER_HOST`, else the usual socket.
+    ///
+    /// # Errors
+    ///
+    /// When `DOCKER_HOST` is no address.
+    pub fn docker_host(&self) -> anyhow::Result<DockerHost> {
+        match (&self.docker, std::env::var("DOCKER_HOST")) {
+            (Some(host), _) => Ok(host.parse()?),
+            (None, Ok(host)) if !host.is_empty() => host.parse().context("DOCKER_HOST"),
+            (None, _) => Ok(DockerHost::Unix(Docker::SOCKET.into())),
+        }
+    }
+
+    /// Refuses the embedded registry where an engine could not reach it: its images would be pulled from the engine's
+    /// own loopback.
+    pub(crate) fn check_registry(&self) -> anyhow::Result<()> {
+        let mut hosts = vec![("docker".to_owned(), self.docker_host()?)];
+        for (name, host) in &self.contexts {
+            hosts.push((
+                format!("context {name:?}"),
+                host.parse().with_context(|| format!("context {name:?}"))?,
+            ));
+        }
+        let elsewhere = hosts.iter().find_map(|(name, host)| match host {
+            DockerHost::Tcp(address) if !is_loopback(address) => Some((name, address)),
+            _ => None,
+        });
+        match elsewhere {
+            Some((name, address)) if self.registry.is_none() => anyhow::bail!(
+                "{name} is on another machine ({address}), which can't reach the embedded registry: name one with \
+                 --registry"
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// What git and ssh may know of our environment: where programs, credentials, agents and proxies are.
+    pub(crate) fn git(&self) -> GitOptions {
+        const PASSED_ON: [&str; 9] = [
+            "PATH",
+            "HOME",
+            "SSH_AUTH_SOCK",
+            "GIT_SSL_CAINFO",
+            "http_proxy",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+        ];
+        let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+        GitOptions { env: passed_on.collect(), ssh_config: None }
+    }
+
+    /// Where the state lives when nobody says: what systemd gives, else the user's own state directory.
+    pub fn default_state() -> PathBuf {
+        let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        from("STATE_DIRECTORY")
+            .or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("deployer")))
+            .or_else(|| from("HOME").map(|dir| dir.join(".local/state/deployer")))
+            .unwrap_or_else(|| PathBuf::from("deployer-state"))
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> anyhow::Result<Settings> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deployer.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path, "state".into())
+    }
+
+    #[test]
+    fn a_file_may_say_everything_or_nothing() {
+        let nothing = Settings { listen: Some(Settings::LISTEN_DEFAULT), ..Settings::new("state".into()) };
+        assert_eq!(read("").unwrap(), nothing);
+        let said = read(
+            "registry='r:5000'\nconfirm='dangerous'\nbuilds=4\npoll_seconds=0\n[contexts]\nx='unix:///x'",
+        )
+        .unwrap();
+        assert_eq!((said.registry.as_deref(), said.confirm), (Some("r:5000"), Some(Level::Dangerous)));
+        assert_eq!((said.builds, said.poll), (4, Settings::POLL_MIN));
+        assert_eq!(said.contexts["x"], "unix:///x");
+    }
+
+    #[test]
+    fn pages_are_served_at_an_address_or_not_at_all() {
+        let listen = |text: &str| read(text).map(|settings| settings.listen);
+        assert_eq!(listen("listen='none'").unwrap(), None);
+        assert_eq!(listen("listen='[::1]:81'").unwrap(), Some("[::1]:81".parse().unwrap()));
+        assert!(listen("listen='localhost'").unwrap_err().to_string().contains("127.0.0.1:8080"));
+    }
+
+    #[test]
+    fn the_readme_shows_every_setting() {
+        let readme = include_str!("../../README.md");
+        let toml = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let said = read(toml).unwrap();
+        assert_eq!(said.registry.as_deref(), Some("registry.example.org"));
+        assert_eq!(said.contexts["toxis"], "tcp://toxis:2375");
+    }
+
+    #[test]
+    fn the_embedded_registry_is_refused_to_engines_elsewhere() {
+        let on = |host: &str, registry: Option<&str>| {
+            let (docker, registry) = (Some(host.to_owned()), registry.map(str::to_owned));
+            Settings { docker, registry, ..Settings::new("state".into()) }.check_registry()
+        };
+        assert!(on("unix:///x", None).is_ok() && on("tcp://127.0.0.1:2375", None).is_ok());
+        assert!(on("tcp://toxis:2375", Some("registry.example.org")).is_ok());
+        assert!(on("tcp://toxis:2375", None).unwrap_err().to_string().contains("--registry"));
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_its_line_and_quotes_nothing() {
+        let error = read("builds = 2\nregistri = 'hunter2'\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("registri"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
