@@ -163,6 +163,15 @@ impl Engine {
 
     fn launch(&mut self) {
         let dir = self.dir();
+        // A killed engine leaves its containerd's process id, which in the new process namespace is somebody else's: the
+        // next one would wait for that. Nothing else in here outlives the processes.
+        if let Err(error) = fs::remove_dir_all(dir.join("exec")) {
+            assert_eq!(
+                error.kind(),
+                std::io::ErrorKind::NotFound,
+                "the engine's folder is writable: {error}"
+            );
+        }
         let log = File::options().create(true).append(true).open(dir.join("log"));
         let log = log.expect("the engine's folder is writable");
         let mut command = self.command("unshare");
