@@ -37,7 +37,9 @@ pub(crate) fn nothing_is_left(bed: &Bed) {
     let unfinished = entries(&state.join("git")).into_iter().filter(|path| is_unfinished(path));
     let steps =
         entries(&bed.engine.dir().join("data/buildkit/executor")).into_iter().filter(|path| path.is_dir());
-    let left: Vec<_> = files.chain(unfinished).chain(steps).collect();
+    // What an engine that lost its power leaves of its own steps is its own affair.
+    let one_life = bed.engine.log().matches("Starting up").count() == 1;
+    let left: Vec<_> = files.chain(unfinished).chain(steps.filter(|_| one_life)).collect();
     assert_eq!(left, Vec::<PathBuf>::new());
     assert!(!state.join("control.sock").exists(), "the socket is left");
 }
