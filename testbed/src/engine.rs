@@ -35,6 +35,9 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct EngineOptions {
     /// Makes it the only node, and so the manager, of a Swarm.
     pub swarm: bool,
+    /// How much its images, containers and volumes may take, bytes; `None` for as much as the machine has. A Swarm needs
+    /// some 200 MB.
+    pub data_size: Option<u64>,
     /// Added to dockerd's command line.
     pub dockerd_args: Vec<String>,
 }
@@ -76,6 +79,9 @@ impl Engine {
         fs::create_dir_all(engine.dir().join("client")).expect("the engine's folder is writable");
         debian::run(Command::new("ip").args(["netns", "add", engine.name.as_str()]));
         debian::run(Command::new("ip").args(["-n", engine.name.as_str(), "link", "set", "lo", "up"]));
+        if let Some(size) = engine.options.data_size {
+            engine.small_disk("data", size);
+        }
         engine.launch();
         if engine.options.swarm {
             engine.docker(["swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1"]);
@@ -86,6 +92,19 @@ impl Engine {
     /// A folder that is removed with the engine.
     pub fn dir(&self) -> PathBuf {
         self.name.dir()
+    }
+
+    /// Makes a folder in [`Engine::dir`] that is a disk of so many bytes, and returns its path. It goes with the engine.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be mounted.
+    pub fn small_disk(&self, folder: &str, size: u64) -> PathBuf {
+        let path = self.dir().join(folder);
+        fs::create_dir_all(&path).expect("the engine's folder is writable");
+        let size = format!("size={size},mode=700");
+        debian::run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path));
+        path
     }
 
     /// Where the engine listens. The file is reachable from outside its network namespace.

@@ -1,4 +1,4 @@
-//! What an engine leaves on the machine, found by its name: processes, network namespace, control groups, folder.
+//! What an engine leaves on the machine, found by its name: processes, network namespace, control groups, disks, folder.
 //!
 //! The name holds the id of the process that made the engine. Whoever comes later and finds that process dead
 //! removes what it made.
@@ -54,7 +54,21 @@ impl Name {
         eventually(|| self.kill_processes())
             && eventually(|| !self.netns().exists() || del().status.success())
             && eventually(|| control_groups(&self.0).iter().all(|group| remove_group(group)))
+            && eventually(|| self.unmount_disks())
             && eventually(|| fs::remove_dir_all(self.dir()).is_ok() || !self.dir().exists())
+    }
+
+    /// Unmounts what is mounted in the folder, and says whether nothing is any more.
+    fn unmount_disks(&self) -> bool {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        let inside = places.filter(|place| Path::new(place).starts_with(self.dir()));
+        // What was mounted last is unmounted first: it may be inside another.
+        inside
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .all(|place| debian::output(Command::new("umount").arg(place)).status.success())
     }
 
     /// Kills all that runs in the network namespace: dockerd, and with its process namespace the containers.
