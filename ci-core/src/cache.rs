@@ -5,7 +5,8 @@
 //!
 //! 1. *Somebody wants it.* If the store holds an attempt that a crash cut, that attempt is found again first and
 //!    brought to its end, whatever is wanted now. If the store holds a result for the value wanted, it is asked
-//!    whether it still stands (*checking*), and then used: nothing runs. Otherwise an attempt starts.
+//!    whether it still stands (*checking*; for as long as that can't be known), and then used: nothing runs. Otherwise
+//!    an attempt starts.
 //! 2. *Active.* One attempt at a time. It waits for confirmation, then for a slot, writes down its intent, runs, and
 //!    writes down its outcome; only then is anybody told. See [`attempt`].
 //! 3. *It ended, but another value is wanted by now.* What it found out, success or failure, is in the store; the
@@ -16,7 +17,9 @@
 //!    down, since then nothing was tried. A publisher that left the world half-made has not ended: see [`attempt`].
 //! 5. *Nobody wants it any more.* An instance at rest is forgotten; the store still knows. An active builder is
 //!    stopped, if it says so, and nothing is recorded but that; an active publisher runs on to its end.
-//! 6. *Nobody wants what a crash cut.* Publishers' attempts are gone on with at start, each by an instance that nobody
+//! 6. *What was published is watched* for as long as it is wanted: what somebody else made of it is told, not undone. See
+//!    [`drift`].
+//! 7. *Nobody wants what a crash cut.* Publishers' attempts are gone on with at start, each by an instance that nobody
 //!    wants yet: a half-made change is not left so while something newer is built. Builders' are given up when all that
 //!    is wanted has been asked for and is at rest.
 //!
@@ -34,8 +37,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::clock;
+use crate::doubt::Doubts;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Events, Phase, What};
 use crate::ids::{JobId, KeyDigest, OpId};
@@ -43,10 +48,12 @@ use crate::incr::Id;
 use crate::job::Cancel;
 use crate::op::{Operation, Request};
 use crate::pace::Pace;
-use crate::store::{OpenIntent, Store};
+use crate::store::{JobFilter, OpenIntent, Store};
 
 pub use self::commands::Refused;
 pub(crate) use self::commands::Reply;
+use self::foresight::Known;
+pub use self::foresight::{Due, Foreseen, foresee_build, foresee_publish};
 pub use self::guard::Guard;
 use self::instance::{Attempt, Instance, Order, State, Wish};
 pub use self::live::{LiveJob, UnderWay};
@@ -54,6 +61,8 @@ pub use self::retry::{ATTEMPTS_MAX, RETRY_DELAY_MAX, RETRY_DELAY_MIN};
 
 mod attempt;
 mod commands;
+mod drift;
+mod foresight;
 mod guard;
 mod instance;
 mod leave;
@@ -62,8 +71,6 @@ mod retry;
 
 /// See [`Pace::cancel_grace`].
 pub(crate) const CANCEL_GRACE: Duration = Duration::from_secs(15);
-/// How long a stored result may be asked whether it stands. One that does not say so stands: who needs it will tell.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the tasks tell the engine's thread.
 #[derive(Debug)]
@@ -77,9 +84,11 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum News {
     Checked { stands: bool },
+    Unchecked { failure: Arc<Failure>, pause: Duration },
     Moved(Phase),
     Ended(Result<Arc<Json>, Arc<Failure>>),
     RetryDue,
+    Drifted(Option<Arc<Failure>>),
 }
 
 /// What an operation's result is, as its nodes see it.
@@ -123,6 +132,26 @@ impl Drop for Want {
     }
 }
 
+/// Says that what was published is to be watched further. Dropping it says that it is not; see [`Cache::keep`].
+#[derive(Debug)]
+pub(crate) struct Keep {
+    generation: u64,
+    released: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Keep {
+    /// Which instance it is of.
+    pub(crate) fn instance(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).push(self.generation);
+    }
+}
+
 /// All instances of one engine. See the module's story.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -132,10 +161,14 @@ pub(crate) struct Cache {
     by_key: HashMap<(OpId, KeyDigest), u64>,
     next_generation: u64,
     released: Arc<Mutex<Vec<(u64, Id, KeyDigest)>>>,
+    /// Of dropped [`Keep`]s.
+    let_go: Arc<Mutex<Vec<u64>>>,
     /// Instances to look at when the step ends.
     touched: Vec<u64>,
     /// Nodes to look again.
     moved: Vec<Id>,
+    /// The time in the newest job's id.
+    newest_job_ms: u64,
     /// Records on their way to the disk, with somebody to be told.
     errands: JoinSet<()>,
     stopped: bool,
@@ -150,6 +183,7 @@ pub(crate) struct Env {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) mailbox: mpsc::Sender<Message>,
     pub(crate) pace: Pace,
+    pub(crate) doubts: Doubts,
 }
 
 impl Env {
@@ -167,13 +201,16 @@ impl std::fmt::Debug for dyn Operation {
 
 impl Cache {
     pub(crate) fn new(env: Env) -> Self {
+        let newest = env.store.jobs(&JobFilter::default(), 1);
         Self {
+            newest_job_ms: newest.first().and_then(|job| job.intent.job.at_ms()).unwrap_or_default(),
             env,
             operations: Vec::new(),
             instances: HashMap::new(),
             by_key: HashMap::new(),
             next_generation: 0,
             released: Arc::default(),
+            let_go: Arc::default(),
             touched: Vec::new(),
             moved: Vec::new(),
             errands: JoinSet::new(),
@@ -198,10 +235,25 @@ impl Cache {
             released: self.released.clone(),
         };
         if let Some(instance) = self.instances.get_mut(&generation) {
+            if instance.wishes.is_empty()
+                && let State::Finished(stored) = &instance.state
+                && stored.desired == want.desired
+            {
+                self.env.events.emit(stored.reused(instance.op.id()));
+            }
             instance.wishes.push(Wish { node, request });
         }
         self.touched.push(generation);
         want
+    }
+
+    /// What was published for `want` is looked after further, though nobody wants it for now: what comes before it has no
+    /// value. `None`: nothing was.
+    pub(crate) fn keep(&mut self, want: &Want) -> Option<Keep> {
+        let instance =
+            self.instances.get_mut(&want.generation).filter(|instance| instance.watch.is_some())?;
+        instance.kept += 1;
+        Some(Keep { generation: want.generation, released: self.let_go.clone() })
     }
 
     /// The instance of what `request` asks for, made if there is none.
@@ -226,6 +278,11 @@ impl Cache {
         self.instances.get(&instance)?.job().cloned()
     }
 
+    /// What an instance's place holds instead of what it was made to hold: see [`Want::instance`].
+    pub(crate) fn drift_of(&self, instance: u64) -> Option<Arc<Failure>> {
+        Some(self.instances.get(&instance)?.watch.as_ref()?.drift.as_ref()?.why.clone())
+    }
+
     /// Ends a step: wants given up are counted down, then each instance that was touched does what is due. Returns
     /// the nodes that have to look again.
     pub(crate) fn settle(&mut self) -> Vec<Id> {
@@ -236,6 +293,12 @@ impl Cache {
                 if let Some(at) = instance.wishes.iter().position(same) {
                     instance.wishes.swap_remove(at);
                 }
+                self.touched.push(generation);
+            }
+        }
+        for generation in std::mem::take(&mut *self.let_go.lock().unwrap_or_else(PoisonError::into_inner)) {
+            if let Some(instance) = self.instances.get_mut(&generation) {
+                instance.kept -= 1;
                 self.touched.push(generation);
             }
         }
@@ -259,28 +322,51 @@ impl Cache {
             (News::Checked { stands }, State::Checking { stored, .. }) => {
                 instance.state = match stands {
                     true => {
-                        self.env.events.emit(What::Reused {
-                            op: instance.op.id(),
-                            summary: stored.summary.clone(),
-                            job: stored.job.clone(),
-                        });
+                        self.env.events.emit(stored.reused(instance.op.id()));
                         State::Finished(stored.clone())
                     }
                     false => State::Wanted { desired: stored.desired, attempt: 1 },
                 };
             }
-            (News::Moved(phase), State::Active(attempt)) => {
+            (News::Unchecked { failure, pause }, State::Checking { stored, unknown, .. }) => {
                 self.env.events.emit(What::Job {
-                    job: attempt.job.clone(),
+                    job: stored.job.clone(),
                     op: instance.op.id(),
-                    summary: attempt.request.summary.to_string(),
-                    phase: phase.clone(),
+                    summary: stored.summary.clone(),
+                    phase: Phase::Failed {
+                        failure: Failure::clone(&failure),
+                        retry_at_ms: Some(clock::now_ms() + pause.as_millis() as u64),
+                    },
                 });
-                attempt.moved(phase);
+                *unknown = Some((failure, Instant::now() + pause));
+            }
+            (News::Moved(phase), State::Active(attempt)) => {
+                // From here on the place is the attempt's.
+                if matches!(phase, Phase::Running | Phase::Resumed) {
+                    instance.watch = None;
+                }
+                if attempt.moved(phase.clone()) {
+                    self.env.events.emit(What::Job {
+                        job: attempt.job.clone(),
+                        op: instance.op.id(),
+                        summary: attempt.request.summary.to_string(),
+                        phase,
+                    });
+                }
             }
             (News::Ended(result), State::Active(_)) => self.ended(generation, result),
             (News::RetryDue, State::Retrying { request, attempt, .. }) => {
                 instance.state = State::Wanted { desired: request.desired, attempt: *attempt };
+            }
+            (News::Drifted(drift), _) => {
+                let Some(watch) = &mut instance.watch else { return };
+                self.env.events.emit(What::Drift {
+                    op: instance.op.id(),
+                    summary: watch.of.summary.clone(),
+                    job: watch.of.job.clone(),
+                    drift: drift.as_deref().cloned(),
+                });
+                watch.drift = drift.map(|drift| self.env.doubts.of(drift));
             }
             // It has moved on meanwhile: a check that was overtaken, a retry that was cancelled.
             _ => return,
@@ -296,6 +382,7 @@ impl Cache {
             && !matches!(instance.state, State::Active(_))
         {
             instance.state = State::Fresh;
+            instance.watch = None;
             self.touched.push(generation);
             self.moved_nodes(generation);
         }
@@ -325,7 +412,8 @@ impl Cache {
                 // Superseded by its own word, not ours: what it works on went away. It may come back, or something
                 // newer does.
                 let kind = if superseded { FailureKind::Transient } else { failure.kind };
-                retry::delay(&self.env.pace, kind, attempt.number)
+                instance.transients += u32::from(kind == FailureKind::Transient);
+                retry::delay(&self.env.pace, kind, attempt.number, instance.transients)
             }
             _ => None,
         };
@@ -356,7 +444,7 @@ impl Cache {
                     request: attempt.request.clone(),
                     attempt: attempt.number + 1,
                     failure,
-                    retry_at_ms: clock::now_ms() + pause.as_millis() as u64,
+                    due: Instant::now() + pause,
                     timer: Owned(timer),
                 }
             }
@@ -372,6 +460,7 @@ impl Cache {
                 State::Active(attempt) => {
                     attempt.refuse(instance.op.auto_cancel(), "nobody needs the result any more")
                 }
+                _ if 0 < instance.kept && instance.watch.is_some() => {}
                 _ => {
                     self.by_key.remove(&(instance.op.id(), instance.key()));
                     self.instances.remove(&generation);
@@ -404,7 +493,15 @@ impl Cache {
                 }
                 return;
             }
-            State::Checking { stored, .. } | State::Finished(stored) if stored.desired == wanted.desired => {
+            State::Checking { stored, .. } if stored.desired == wanted.desired => return,
+            State::Finished(stored) if stored.desired == wanted.desired => {
+                if let (Ok(value), None) = (&stored.result, &instance.watch)
+                    && instance.op.publishes()
+                {
+                    let (op, value) = (instance.op.clone(), value.clone());
+                    let of = stored.clone();
+                    instance.watch = Some(drift::Watch::start(&self.env, generation, op, wanted, value, of));
+                }
                 return;
             }
             State::Retrying { request, .. } if request.desired == wanted.desired => return,
@@ -418,26 +515,23 @@ impl Cache {
     fn settle_from_store(&mut self, generation: u64) -> bool {
         let Some(instance) = self.instances.get_mut(&generation) else { return true };
         let (op, wanted) = (instance.op.clone(), instance.desired.clone());
-        if let Some(open) = self.env.store.open_intent(op.id().as_str(), &wanted.key) {
-            let is_wanted = instance::request_of(&open.intent).desired == wanted.desired;
-            self.find_again(generation, open, is_wanted);
-            return true;
-        }
-        let Some(stored) = self.env.store.result(op.id().as_str(), &wanted.key) else { return false };
-        let Some(stored) = instance::usable(stored, &wanted) else { return false };
-        match &stored.result {
-            Err(_) => instance.state = State::Finished(stored),
-            Ok(value) => {
-                let (env, value) = (self.env.clone(), value.clone());
-                let task = self.env.runtime.spawn(async move {
-                    let check = attempt::guarded(async { Ok(op.is_valid(&wanted, &value).await) });
-                    let stands = match tokio::time::timeout(CHECK_TIMEOUT, check).await {
-                        Ok(checked) => checked.unwrap_or(false),
-                        Err(_) => true,
-                    };
-                    env.tell(generation, News::Checked { stands }).await;
-                });
-                instance.state = State::Checking { stored, task: Owned(task) };
+        let (id, store) = (op.id(), &self.env.store);
+        let known = foresight::known(
+            store.open_intent(id.as_str(), &wanted.key),
+            || store.result(id.as_str(), &wanted.key),
+            &wanted,
+        );
+        match known {
+            Known::Cut { open, is_wanted } => self.find_again(generation, open, is_wanted),
+            Known::Nothing(_) => return false,
+            Known::Failed(stored, _) => {
+                self.env.events.emit(stored.reused(instance.op.id()));
+                instance.state = State::Finished(stored);
+            }
+            Known::Value(stored, value) => {
+                let check = check(self.env.clone(), generation, op, wanted, value);
+                let task = self.env.runtime.spawn(check);
+                instance.state = State::Checking { stored, unknown: None, task: Owned(task) };
             }
         }
         true
@@ -445,9 +539,14 @@ impl Cache {
 
     /// Starts an attempt in the queue.
     fn queue(&mut self, generation: u64, request: Request, number: u32, cancel: Cancel) {
-        let Some(instance) = self.instances.get(&generation) else { return };
+        let Some(instance) = self.instances.get_mut(&generation) else { return };
+        if number == 1 {
+            instance.transients = 0;
+        }
         let now_ms = clock::now_ms();
-        let job = JobId::new(instance.op.id(), now_ms, nonce());
+        // Where jobs are listed, newest means last in the order of ids.
+        self.newest_job_ms = now_ms.max(self.newest_job_ms + 1);
+        let job = JobId::new(instance.op.id(), self.newest_job_ms, nonce());
         let start = attempt::Start::Queue;
         self.start(
             generation,
@@ -533,6 +632,21 @@ impl Cache {
         self.errands.abort_all();
         self.instances.clear();
         self.by_key.clear();
+    }
+}
+
+/// Asks whether a stored result still stands, until that is known.
+async fn check(env: Env, generation: u64, op: Arc<dyn Operation>, wanted: Request, value: Arc<Json>) {
+    for tries in 1.. {
+        match foresight::stands(&*op, &wanted, &value).await {
+            Ok(stands) => return env.tell(generation, News::Checked { stands }).await,
+            Err(unknown) => {
+                let pause = retry::endless(&env.pace, tries);
+                let failure = Arc::new(Failure::from(&unknown));
+                env.tell(generation, News::Unchecked { failure, pause }).await;
+                tokio::time::sleep(pause).await;
+            }
+        }
     }
 }
 

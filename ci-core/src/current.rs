@@ -19,7 +19,7 @@ pub use self::combine::{constant, fail};
 pub use self::input::{Input, input};
 pub(crate) use self::lower::{Lowering, Plan, Shown};
 pub use self::lower::{NotLowered, World};
-pub use self::operate::{build_with, monitor_with, publish_with};
+pub use self::operate::{build_with, monitor_with, publish_at, publish_with};
 pub use self::outcome::{Activity, Outcome, Pending, Reason};
 pub(crate) use self::wake::Wake;
 

@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::bindings::{Bindings, DEFAULT};
 use crate::cache::{Cache, Env, Guard};
 use crate::current::{Activity, Current, Lowering, Outcome, Pending, Wake, World};
+use crate::doubt::Doubts;
 use crate::error::{Failure, OpError};
 use crate::event::{Event, Events};
 use crate::incr::{Graph, Node};
@@ -29,7 +30,7 @@ use self::handle::Command;
 pub use self::handle::{Handle, JobView, Status};
 pub use self::node_state::{NodeKind, NodeState};
 pub use self::owner::Owner;
-pub use self::snapshot::{AskedView, NodeView, Snapshot, StageView};
+pub use self::snapshot::{AskedView, NodeView, PlaceView, Snapshot, StageView};
 pub use crate::current::NotLowered;
 
 mod handle;
@@ -147,6 +148,7 @@ impl Engine {
         let (cache_mailbox, from_jobs) = mpsc::channel(MAILBOX_MAX);
         let (monitor_mailbox, from_monitors) = mpsc::channel(MAILBOX_MAX);
         let (commands, from_people) = mpsc::channel(MAILBOX_MAX);
+        let doubts = Doubts::default();
         let env = Env {
             store: self.store.clone(),
             events: events.clone(),
@@ -154,10 +156,17 @@ impl Engine {
             runtime: runtime.clone(),
             mailbox: cache_mailbox,
             pace: self.pace,
+            doubts: doubts.clone(),
         };
         let world = World {
             cache: Cache::new(env),
-            monitors: Monitors::new(events.clone(), runtime.clone(), monitor_mailbox, self.pace),
+            monitors: Monitors::new(
+                events.clone(),
+                runtime.clone(),
+                monitor_mailbox,
+                self.pace,
+                doubts.clone(),
+            ),
             wake: Wake::default(),
         };
         let mut graph = Graph::new(world);
@@ -165,7 +174,8 @@ impl Engine {
         let root = lowering.lower(pipeline().description())?;
         let shown = lowering.shown;
         let (status, statuses) =
-            watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), step: 0 });
+            watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), doubts: 0, step: 0 });
+        let guard = self.guard.clone();
         let running = Running {
             root: root.typed(),
             shown,
@@ -173,6 +183,7 @@ impl Engine {
             store: self.store.clone(),
             guard: self.guard.clone(),
             status: status.clone(),
+            doubts,
             step: 0,
             abandoned: false,
         };
@@ -191,7 +202,7 @@ impl Engine {
                 finished.send_replace(true);
             })
             .map_err(StartError::Thread)?;
-        Ok(Handle::new(commands, events, statuses, done, self.store))
+        Ok(Handle::new(commands, events, statuses, done, self.store, guard))
     }
 
     /// Starts `pipeline` and runs it until the process is told to stop by Ctrl-C, or the engine ends by itself.
@@ -219,6 +230,7 @@ struct Running {
     store: Store,
     guard: Guard,
     status: watch::Sender<Status>,
+    doubts: Doubts,
     step: u64,
     /// Builders' attempts that a crash cut and that nobody wants were settled.
     abandoned: bool,
@@ -315,8 +327,8 @@ impl Running {
             Some(Err(reason)) => Err(reason.what.clone()),
             None => Err(Pending::Active(Activity::Queued)),
         };
-        let step = self.step;
-        self.status.send_modify(|status| *status = Status { outcome, step });
+        let (doubts, step) = (self.doubts.count(), self.step);
+        self.status.send_modify(|status| *status = Status { outcome, doubts, step });
     }
 
     /// Does what people ask. Tells whether anything may have moved by that: who only looks moves nothing, or who looks

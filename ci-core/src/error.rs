@@ -83,6 +83,13 @@ impl OpError {
         Self::new(FailureKind::Cancelled, message)
     }
 
+    /// The same failure, to be followed by something else.
+    #[must_use]
+    pub fn with_kind(mut self, kind: FailureKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Says what the reader can do about it: `create the branch, or change the entry`.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -45,6 +45,18 @@ pub enum What {
         /// Where it is now.
         phase: Phase,
     },
+    /// Somebody else changed what an operation had published, or changed it back.
+    Drift {
+        /// The operation.
+        #[serde(serialize_with = "as_text")]
+        op: OpId,
+        /// What was published where.
+        summary: String,
+        /// The job that did.
+        job: JobId,
+        /// What is there instead; `None`: it is as it was published.
+        drift: Option<Failure>,
+    },
     /// A result was taken from the store: nothing ran.
     Reused {
         /// The operation.
@@ -54,6 +66,8 @@ pub enum What {
         summary: String,
         /// The job that made the result.
         job: JobId,
+        /// What it failed with, if it did: nothing is tried again before somebody asks for it.
+        failure: Option<Failure>,
     },
 }
 

@@ -101,7 +101,8 @@ impl<'de> Deserialize<'de> for KeyDigest {
 
 /// One attempt at one operation: `2026-11-20/124301250-docker-build-3f9a2c` (UTC day, time to the millisecond,
 /// operation, random).
-/// Sorting the text sorts by time of creation.
+/// Sorting the text of one store's jobs sorts them by creation: when the clock was set back, a new job's time is the
+/// newest one's and a millisecond more, until the clock has caught up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct JobId(String);
@@ -116,6 +117,13 @@ impl JobId {
     pub fn new(op: OpId, now_ms: u64, nonce: u32) -> Self {
         let at = chrono::DateTime::from_timestamp_millis(now_ms as i64).unwrap_or_default();
         Self(format!("{}-{}-{:06x}", at.format("%Y-%m-%d/%H%M%S%3f"), op, nonce & 0xff_ffff))
+    }
+
+    /// The time in it, Unix milliseconds; `None` when it holds none, being made by somebody else.
+    pub(crate) fn at_ms(&self) -> Option<u64> {
+        // Up to and with the milliseconds: all of it is ASCII.
+        let at = chrono::NaiveDateTime::parse_from_str(self.0.get(..20)?, "%Y-%m-%d/%H%M%S%3f").ok()?;
+        u64::try_from(at.and_utc().timestamp_millis()).ok()
     }
 
     /// The whole id; its `/` makes it a path of exactly two segments.
@@ -172,6 +180,8 @@ mod tests {
         let first = JobId::new(op, 1_795_178_581_000, 0xff_0a2b3c);
         assert_eq!(first.as_str(), "2026-11-20/124301000-docker-build-0a2b3c");
         assert!(first < JobId::new(op, 1_795_178_581_001, 0));
+        assert_eq!(JobId::new(op, 1_795_178_581_001, 0).at_ms(), Some(1_795_178_581_001));
+        assert_eq!("2026-11-20/build".parse::<JobId>().unwrap().at_ms(), None);
         for bad in
             ["", "x", "2026-11-20/", "2026-11-20/../etc", "/etc/passwd", "2026-11-20/a/b", "2026-11-20/A"]
         {

@@ -97,7 +97,8 @@ impl Job {
     }
 
     /// Notes where the work can be found on the outside (a container id, a service's version), so that it can be
-    /// found again after a crash. Returns when the note is durable. The newest note wins.
+    /// found again after a crash. Returns when the note is durable. The newest note wins; nothing (`&()`) takes back what
+    /// was noted: the world is as it was before, and the work may begin anew.
     ///
     /// # Errors
     ///

@@ -22,6 +22,7 @@ pub mod op;
 
 mod bindings;
 mod cache;
+mod doubt;
 mod monitor;
 mod pace;
 
@@ -31,6 +32,7 @@ pub mod engine;
 
 pub use bindings::{Bind, Bindings, DEFAULT, Unbound};
 pub use cache::{ATTEMPTS_MAX, Guard, LiveJob, RETRY_DELAY_MAX, RETRY_DELAY_MIN, Refused, UnderWay};
+pub use cache::{Due, Foreseen, foresee_build, foresee_publish};
 pub use current::{Current, Value};
 pub use engine::{Engine, Owner};
 pub use error::{Failure, FailureKind, OpError};

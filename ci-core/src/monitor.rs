@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::cache::Owned;
 use crate::current::Activity;
+use crate::doubt::{Doubt, Doubts};
 use crate::error::{Failure, OpError};
 use crate::event::{Events, What};
 use crate::incr::Id;
@@ -93,8 +94,10 @@ impl Drop for Watched {
 struct Instance {
     nodes: Vec<Id>,
     value: Option<Value>,
-    /// The newest read failed. With a value beside it, that value is stale.
+    /// The newest read failed. With a value beside it, that is stale.
     failure: Option<Arc<Failure>>,
+    /// While both are there.
+    stale: Option<Doubt>,
     _task: Owned,
 }
 
@@ -104,6 +107,7 @@ pub(crate) struct Monitors {
     runtime: tokio::runtime::Handle,
     mailbox: mpsc::Sender<Message>,
     pace: Pace,
+    doubts: Doubts,
     instances: HashMap<u64, Instance>,
     by_label: HashMap<(TypeId, String), u64>,
     next_generation: u64,
@@ -116,12 +120,14 @@ impl Monitors {
         runtime: tokio::runtime::Handle,
         mailbox: mpsc::Sender<Message>,
         pace: Pace,
+        doubts: Doubts,
     ) -> Self {
         Self {
             events,
             runtime,
             mailbox,
             pace,
+            doubts,
             instances: HashMap::new(),
             by_label: HashMap::new(),
             next_generation: 0,
@@ -149,7 +155,8 @@ impl Monitors {
                 };
                 let task = Owned(self.runtime.spawn(task.run()));
                 self.by_label.insert(name, generation);
-                let instance = Instance { nodes: Vec::new(), value: None, failure: None, _task: task };
+                let instance =
+                    Instance { nodes: Vec::new(), value: None, failure: None, stale: None, _task: task };
                 self.instances.insert(generation, instance);
                 generation
             }
@@ -171,8 +178,7 @@ impl Monitors {
 
     /// Why an instance's value is not fresh, if it is not. See [`Watched::instance`].
     pub(crate) fn stale(&self, instance: u64) -> Option<Arc<Failure>> {
-        let instance = self.instances.get(&instance)?;
-        instance.value.as_ref().and(instance.failure.clone())
+        Some(self.instances.get(&instance)?.stale.as_ref()?.why.clone())
     }
 
     /// Takes in what a task told. Returns the nodes that have to look again.
@@ -190,6 +196,8 @@ impl Monitors {
                 instance.failure = Some(Arc::new(failure));
             }
         }
+        let failure = instance.value.as_ref().and(instance.failure.clone());
+        instance.stale = failure.map(|failure| self.doubts.of(failure));
         instance.nodes.clone()
     }
 

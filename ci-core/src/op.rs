@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::error::OpError;
+use crate::error::{Failure, OpError};
 use crate::ids::{KeyDigest, OpId};
 use crate::job::Job;
 use crate::level::Level;
@@ -41,6 +41,8 @@ pub trait Builder: Send + Sync + 'static {
     /// Whether a running attempt is stopped when nobody wants its key any more. Say no where finishing costs less
     /// than starting again.
     const AUTO_CANCEL: bool;
+    /// What it does with its key, for people. With the key's text it is the end of a sentence: it would *build* …
+    const DOES: &'static str = "make";
     /// The question. Its `Display` completes the operation's name for people: `demo@1a2b3c4d`.
     type Key: Stored + fmt::Display;
     /// The answer.
@@ -107,6 +109,9 @@ pub trait Builder: Send + Sync + 'static {
 pub trait Publisher: Send + Sync + 'static {
     /// Its name in the store and in log file names.
     const ID: OpId;
+    /// What it does with the place, for people. With the key's text it is the end of a sentence: it would
+    /// *update service* …
+    const DOES: &'static str = "set";
     /// The place: a tag, a service on an engine. `Display` is for people.
     type Key: Stored + fmt::Display;
     /// What the place is to hold. `Display` is for people.
@@ -156,15 +161,40 @@ pub trait Publisher: Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
-    /// Whether a stored outcome still stands. Asked once for each that comes from the store.
+    /// Whether a stored outcome still stands. Asked once for each that comes from the store; an error means that this
+    /// can't be known now: it is told, and asked again until it is known. Nothing is called done before.
     fn is_valid(
         &self,
         key: &Self::Key,
         value: &Self::Value,
         outcome: &Self::Outcome,
-    ) -> impl Future<Output = bool> + Send {
+    ) -> impl Future<Output = Result<bool, OpError>> + Send {
         let _ = (key, value, outcome);
-        std::future::ready(true)
+        std::future::ready(Ok(true))
+    }
+
+    /// Returns when somebody may have changed the place, or when it is time to look anyway: an attempt that waits to
+    /// be tried again is tried then, and [`Publisher::drift`] is asked. Only a hint. `None`, at once: there is none
+    /// to wait for.
+    fn changed(&self, key: &Self::Key) -> impl Future<Output = Option<()>> + Send {
+        let _ = key;
+        std::future::ready(None)
+    }
+
+    /// What the place holds now instead of the outcome, if somebody changed it since: told for as long as it lasts,
+    /// and left alone. Asked when the outcome is there, and after each [`Publisher::changed`].
+    ///
+    /// # Errors
+    ///
+    /// When that can't be known now. If it goes on, that is told instead.
+    fn drift(
+        &self,
+        key: &Self::Key,
+        value: &Self::Value,
+        outcome: &Self::Outcome,
+    ) -> impl Future<Output = Result<Option<Failure>, OpError>> + Send {
+        let _ = (key, value, outcome);
+        std::future::ready(Ok(None))
     }
 }
 
@@ -204,6 +234,8 @@ impl Request {
 pub trait Operation: Send + Sync + 'static {
     /// See [`Builder::ID`].
     fn id(&self) -> OpId;
+    /// See [`Builder::DOES`] and [`Publisher::DOES`].
+    fn does(&self) -> &'static str;
     /// Whether it is a [`Publisher`].
     fn publishes(&self) -> bool;
     /// See [`Builder::AUTO_CANCEL`].
@@ -235,10 +267,38 @@ pub trait Operation: Send + Sync + 'static {
         request: &'a Request,
         handle: Option<Json>,
     ) -> BoxFuture<'a, Result<(), OpError>>;
-    /// See [`Builder::is_valid`]. A value that this program can't read is not valid.
-    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool>;
+    /// See [`Builder::is_valid`] and [`Publisher::is_valid`]. A value that this program can't read is not valid.
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, Result<bool, OpError>>;
+    /// See [`Publisher::changed`].
+    fn changed<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Option<()>>;
+    /// See [`Publisher::drift`].
+    fn drift<'a>(
+        &'a self,
+        request: &'a Request,
+        value: &'a Json,
+    ) -> BoxFuture<'a, Result<Option<Failure>, OpError>>;
     /// The context itself, for tests that look inside.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Between the place and the value in a publisher's [`Request::summary`].
+const BECOMES: &str = " := ";
+
+/// What would be done for a request, as the end of a sentence: `push to team/site:live (sha256:…)`.
+pub(crate) fn deed(op: &dyn Operation, summary: &str) -> String {
+    match summary.split_once(BECOMES) {
+        Some((place, value)) if op.publishes() => format!("{} {place} ({value})", op.does()),
+        _ => format!("{} {summary}", op.does()),
+    }
+}
+
+/// The place that a publisher fills, known before its value is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// See [`Request::key`].
+    pub(crate) key: KeyDigest,
+    /// For people.
+    pub(crate) name: Arc<str>,
 }
 
 fn stored_form<T: Serialize>(value: &T, what: &str) -> Result<Json, OpError> {
@@ -264,6 +324,10 @@ impl<B: Builder> Build<B> {
 impl<B: Builder> Operation for Build<B> {
     fn id(&self) -> OpId {
         B::ID
+    }
+
+    fn does(&self) -> &'static str {
+        B::DOES
     }
 
     fn publishes(&self) -> bool {
@@ -325,14 +389,22 @@ impl<B: Builder> Operation for Build<B> {
         async move { self.0.abandon(job, &typed(&request.key_fields, "the key")?, handle).await }.boxed()
     }
 
-    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool> {
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, Result<bool, OpError>> {
         async move {
             match (typed(&request.key_fields, "the key"), typed(value, "the result")) {
-                (Ok(key), Ok(value)) => self.0.is_valid(&key, &value).await,
-                _ => false,
+                (Ok(key), Ok(value)) => Ok(self.0.is_valid(&key, &value).await),
+                _ => Ok(false),
             }
         }
         .boxed()
+    }
+
+    fn changed<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Option<()>> {
+        std::future::ready(None).boxed()
+    }
+
+    fn drift<'a>(&'a self, _: &'a Request, _: &'a Json) -> BoxFuture<'a, Result<Option<Failure>, OpError>> {
+        std::future::ready(Ok(None)).boxed()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -344,8 +416,12 @@ impl<B: Builder> Operation for Build<B> {
 pub(crate) struct Publish<P>(pub(crate) P);
 
 impl<P: Publisher> Publish<P> {
+    pub(crate) fn place(key: &P::Key) -> Result<Place, OpError> {
+        Ok(Place { key: KeyDigest::of(&stored_form(key, "the key")?), name: key.to_string().into() })
+    }
+
     pub(crate) fn request(key: &P::Key, value: &P::Value) -> Result<Request, OpError> {
-        let summary = format!("{key} := {value}");
+        let summary = format!("{key}{BECOMES}{value}");
         Ok(Request::new(stored_form(key, "the key")?, stored_form(value, "the value")?, summary))
     }
 
@@ -357,6 +433,10 @@ impl<P: Publisher> Publish<P> {
 impl<P: Publisher> Operation for Publish<P> {
     fn id(&self) -> OpId {
         P::ID
+    }
+
+    fn does(&self) -> &'static str {
+        P::DOES
     }
 
     fn publishes(&self) -> bool {
@@ -418,12 +498,32 @@ impl<P: Publisher> Operation for Publish<P> {
         std::future::ready(Ok(())).boxed()
     }
 
-    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, bool> {
+    fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, Result<bool, OpError>> {
         async move {
             match (Self::parts(request), typed(value, "the outcome")) {
                 (Ok((key, desired)), Ok(outcome)) => self.0.is_valid(&key, &desired, &outcome).await,
-                _ => false,
+                _ => Ok(false),
             }
+        }
+        .boxed()
+    }
+
+    fn changed<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Option<()>> {
+        async move {
+            let (key, _) = Self::parts(request).ok()?;
+            self.0.changed(&key).await
+        }
+        .boxed()
+    }
+
+    fn drift<'a>(
+        &'a self,
+        request: &'a Request,
+        value: &'a Json,
+    ) -> BoxFuture<'a, Result<Option<Failure>, OpError>> {
+        async move {
+            let (key, desired) = Self::parts(request)?;
+            self.0.drift(&key, &desired, &typed(value, "the outcome")?).await
         }
         .boxed()
     }

@@ -32,6 +32,7 @@ pub use self::error::{Damage, DamageKind, OpenError, StoreError};
 pub use self::fence::Refusal;
 use self::fold::Kept;
 pub use self::frame::RECORD_BYTES_MAX;
+pub use self::glance::Glance;
 use self::index::{Clean, Index};
 use self::journal::Journal;
 use self::ledger::Ledger;
@@ -51,6 +52,7 @@ mod error;
 mod fence;
 mod fold;
 mod frame;
+mod glance;
 mod index;
 mod journal;
 mod ledger;
@@ -130,7 +132,7 @@ impl Store {
     /// Those of [`Store::open`].
     pub fn open_with(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let folder = |name: &str| {
-            let path = dir.join(name);
+            let path = if name.is_empty() { dir.to_owned() } else { dir.join(name) };
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.map(|()| path.clone()).map_err(|error| OpenError::io(dir, "make", &path, error))
         };
@@ -228,12 +230,13 @@ impl Store {
 
     /// Whether a person allowed this operation to bring about this value (see [`record::Approved`]).
     pub fn is_approved(&self, op: &str, key: &KeyDigest, desired: &KeyDigest) -> bool {
-        self.approved_at_ms(op, key, desired).is_some()
+        self.ask(|rows| answer::is_approved(rows, op, key, desired))
     }
 
-    /// When a person last did so, Unix milliseconds.
-    pub fn approved_at_ms(&self, op: &str, key: &KeyDigest, desired: &KeyDigest) -> Option<u64> {
-        self.ask(|rows| answer::approved_at_ms(rows, op, key, desired))
+    /// Whether a person did so and no result has used it up: none has come since, or it came to nothing, being
+    /// superseded. By their order in the journal; a clock may be set back between the two.
+    pub fn has_unused_approval(&self, op: &str, key: &KeyDigest, desired: &KeyDigest) -> bool {
+        self.ask(|rows| answer::has_unused_approval(rows, op, key, desired))
     }
 
     /// An attempt by its id.
@@ -360,7 +363,10 @@ impl fmt::Debug for Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::record::Approved;
+    use serde_json::Value as Json;
+
+    use crate::ids::OpId;
+    use crate::store::record::{Approved, Intent, Outcome};
 
     fn key() -> KeyDigest {
         KeyDigest::of(&serde_json::json!(1))
@@ -410,8 +416,44 @@ mod tests {
         let kept = Kept { jobs_max: 1, approvals_max: 1 };
         let mut index = writer::rebuilt(&journal, &paths, kept).unwrap();
         assert!(matches!(index, Index::Memory(_)));
-        assert!(answer::approved_at_ms(&index, "one", &key(), &key()).unwrap().is_some());
+        assert!(answer::is_approved(&index, "one", &key(), &key()).unwrap());
         assert!(index.close(&paths.folder, &paths.note, 2).is_err(), "it is not noted as whole");
+    }
+
+    /// What an attempt at the key leaves, by a clock that says `at_ms`.
+    fn ended(nonce: u32, at_ms: u64) -> [Record; 2] {
+        let job = JobId::new(OpId::new("one"), at_ms, nonce);
+        let intent = Intent {
+            job: job.clone(),
+            op: "one".to_owned(),
+            key: key(),
+            key_fields: serde_json::json!(1),
+            desired: serde_json::json!(1),
+            summary: String::new(),
+            attempt: 1,
+            epoch: 1,
+            queued_at_ms: at_ms,
+            started_at_ms: at_ms,
+        };
+        let outcome = Outcome { job, epoch: 1, finished_at_ms: at_ms, result: Ok(Json::Null) };
+        [Record::Intent(intent), Record::Outcome(outcome)]
+    }
+
+    #[test]
+    fn an_approval_is_for_the_next_result_whatever_the_clock_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let is_unused = |appended: &[Record]| {
+            for record in appended {
+                store.append(record.clone()).wait().unwrap();
+            }
+            store.has_unused_approval("one", &key(), &key())
+        };
+        assert!(!is_unused(&ended(1, 5000)), "nobody approved anything");
+        // `approved` says that it is the year 1970.
+        assert!(is_unused(&[approved("one")]));
+        assert!(!is_unused(&ended(2, 0)));
+        assert!(is_unused(&[approved("one")]));
     }
 
     #[tokio::test]

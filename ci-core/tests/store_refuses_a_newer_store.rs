@@ -6,7 +6,7 @@ mod store_support;
 use std::fs;
 
 use ci_core::store::record::Record;
-use ci_core::store::{OpenError, Store};
+use ci_core::store::{Glance, OpenError, Store};
 use store_support::*;
 
 #[test]
@@ -35,6 +35,7 @@ fn a_newer_store_is_refused_and_not_touched() {
     let error = Store::open(dir.path()).unwrap_err();
     assert!(matches!(&error, OpenError::Newer { found: 2, known: 1, file } if *file == segment), "{error}");
     assert!(error.hint().contains("newer program"));
+    assert!(matches!(Glance::at(dir.path()), Err(OpenError::Newer { found: 2, .. })));
     assert_eq!(fs::read(&segment).unwrap(), newer);
     assert!(fs::read_dir(dir.path().join("quarantine")).unwrap().next().is_none());
 

@@ -15,6 +15,11 @@
 //! holds for what is being found again, for builders too: an engine that does not answer after a restart says nothing
 //! about the work that runs on it.
 //!
+//! *Nothing was touched.* An attempt that fails because the machinery did, before it noted anything, is no end either:
+//! it steps back, waits, and enters again, under the same job and for as long as it takes. So a machinery that is down
+//! over a weekend leaves one record, not one for each try. It makes way for a newer value at once, and is tried early
+//! when the operation says that something [changed](crate::op::Publisher::changed).
+//!
 //! *Cancelled.* A person's cancel ends all retries. A builder's value that comes anyway does not count. What a
 //! publisher did is done, whoever cancelled it.
 
@@ -89,30 +94,76 @@ impl Run {
         let notes = Arc::new(Notes { store: self.env.store.clone(), newest: Mutex::default() });
         let job = Job::new(self.job.clone(), self.log.clone(), self.cancel.clone(), notes.clone())
             .numbered(self.number, self.env.store.epoch());
-        match start {
-            Start::Queue => {
-                let slot = self.enter(&job).await?;
-                match self.work(&job, &notes).await {
-                    Err(error) if self.is_unsettled(&error, &notes) => {
-                        drop(slot);
-                        self.settle(&job, &notes, error).await
-                    }
-                    result => result,
+        if let Start::Cut(handle) = start {
+            notes.remember(handle);
+            self.moved(Phase::Resumed).await;
+            // Not a word in the log: what is found again may go on writing it from where it ends.
+            tracing::info!(job = %self.job, "looking for what was begun before the restart");
+            if let Some(value) = self.find_again(&job, &notes).await? {
+                return Ok(value);
+            }
+        }
+        let mut last = None;
+        for tries in 1.. {
+            let error = match self.work_once(&job, &notes).await {
+                Err(error) if error.kind() == FailureKind::Infrastructure && notes.newest().is_none() => {
+                    error
                 }
+                result => return result,
+            };
+            let is_new = last.replace(error.to_string()) != Some(error.to_string());
+            self.stand_back(&error, is_new, tries).await?;
+        }
+        unreachable!("because nobody lives that long")
+    }
+
+    /// From the queue to an end.
+    async fn work_once(&self, job: &Job, notes: &Notes) -> Result<Json, OpError> {
+        let slot = self.enter(job).await?;
+        match self.work(job, notes).await {
+            Err(error) if self.is_unsettled(&error, notes) => {
+                drop(slot);
+                self.settle(job, notes, error).await
             }
-            Start::Cut(handle) => {
-                notes.remember(handle);
-                self.moved(Phase::Resumed).await;
-                // Not a word in the log: what is found again may go on writing it from where it ends.
-                tracing::info!(job = %self.job, "looking for what was begun before the restart");
-                self.find_again(&job, &notes).await
+            result => result,
+        }
+    }
+
+    /// Waits out of the way until trying again may help.
+    async fn stand_back(&self, error: &OpError, is_new: bool, tries: u32) -> Result<(), OpError> {
+        self.leave.step_back();
+        if !self.leave.is_wanted() {
+            return Err(self.superseded());
+        }
+        if is_new {
+            self.log.line(format_args!("Not done ({}): {error}", error.kind()));
+            if let Some(hint) = error.hint() {
+                self.log.line(format_args!("Hint: {hint}"));
             }
+        }
+        let pause = retry::endless(&self.env.pace, tries);
+        let retry_at_ms = Some(clock::now_ms() + pause.as_millis() as u64);
+        let hinted = async {
+            // Not at once: what is heard first may be the operation's own doing.
+            let least = tokio::time::sleep(self.env.pace.retry_min);
+            if let (None, ()) = tokio::join!(self.op.changed(&self.request), least) {
+                std::future::pending::<()>().await;
+            }
+        };
+        self.moved(Phase::Failed { failure: error.into(), retry_at_ms }).await;
+        tokio::select! {
+            biased;
+            stop = self.cancel.requested() => Err(stop),
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = hinted => Ok(()),
         }
     }
 
     /// From the queue to where the world may be touched.
     async fn enter(&self, job: &Job) -> Result<Option<Slot>, OpError> {
-        job.say(format_args!("{}: {}", self.op.id(), self.request.summary));
+        if !self.recorded.load(Ordering::Relaxed) {
+            job.say(format_args!("{}: {}", self.op.id(), self.request.summary));
+        }
         self.confirmed(job).await?;
         let slot = self.slot(job).await?;
         if let Some(error) = self.cancel.is_requested() {
@@ -164,15 +215,7 @@ impl Run {
     /// it up.
     fn is_approved(&self) -> bool {
         let (op, Request { key, desired, .. }) = (self.op.id().as_str(), &self.request);
-        let unused = |approved_at_ms| {
-            let newest = self.env.store.result(op, key);
-            newest.is_none_or(|result| {
-                let nothing_came_of_it =
-                    matches!(&result.outcome.result, Err(f) if f.kind == FailureKind::Superseded);
-                nothing_came_of_it || result.outcome.finished_at_ms < approved_at_ms
-            })
-        };
-        *self.approval.borrow() || self.env.store.approved_at_ms(op, key, desired).is_some_and(unused)
+        *self.approval.borrow() || self.env.store.has_unused_approval(op, key, desired)
     }
 
     /// Writes down that the world is about to be touched.
@@ -221,11 +264,12 @@ impl Run {
                 Err(error) => return Err(error),
             };
         }
+        notes.remember(None);
         Err(error)
     }
 
-    /// Finds what an earlier process began, and follows it to its end.
-    async fn find_again(&self, job: &Job, notes: &Notes) -> Result<Json, OpError> {
+    /// Finds what an earlier process began, and follows it to its end. `None`: nothing is left of it.
+    async fn find_again(&self, job: &Job, notes: &Notes) -> Result<Option<Json>, OpError> {
         let slot = self.op.pool().and_then(|pool| pool.try_acquire());
         let mut tries = 0;
         loop {
@@ -235,14 +279,14 @@ impl Run {
                 return Err(self.superseded());
             }
             let error = match self.find(job, notes).await {
-                Ok(Some(value)) => return Ok(value),
+                Ok(Some(value)) => return Ok(Some(value)),
                 Ok(None) => break,
                 Err(error) => error,
             };
             tries += 1;
             let pause = match self.is_unsettled(&error, notes) {
                 true => Some(retry::endless(&self.env.pace, tries)),
-                false => retry::delay(&self.env.pace, error.kind(), tries),
+                false => retry::delay(&self.env.pace, error.kind(), tries, tries),
             };
             let Some(pause) = pause else { return Err(error) };
             self.pause(&error, pause).await;
@@ -256,12 +300,9 @@ impl Run {
         if !self.leave.is_wanted() {
             return Err(self.superseded());
         }
+        notes.remember(None);
         job.say("The deployer was restarted, and nothing was left of this: running it again");
-        let _slot = self.enter(job).await?;
-        match self.work(job, notes).await {
-            Err(error) if self.is_unsettled(&error, notes) => self.settle(job, notes, error).await,
-            result => result,
-        }
+        Ok(None)
     }
 
     /// Waits, unless a person does not want it to: that is then told to the operation, which takes back what it did.
@@ -417,7 +458,8 @@ struct Notes {
 
 impl Notes {
     fn newest(&self) -> Option<Json> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        newest.filter(|note| !note.is_null())
     }
 
     fn remember(&self, handle: Option<Json>) {
@@ -427,8 +469,67 @@ impl Notes {
 
 impl HandleSink for Notes {
     fn record(&self, job: &JobId, handle: Json) -> BoxFuture<'_, Result<(), OpError>> {
-        self.remember(Some(handle.clone()));
-        let written = self.store.append(Record::Handle(Handle { job: job.clone(), handle }));
-        async move { Ok(written.await.map(drop)?) }.boxed()
+        let written = self.store.append(Record::Handle(Handle { job: job.clone(), handle: handle.clone() }));
+        async move {
+            match written.await {
+                Ok(_) | Err(StoreError::Unseen(_)) => {}
+                // Nobody may go on from what a restart would not find.
+                Err(error) => return Err(error.into()),
+            }
+            self.remember(Some(handle));
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::ids::OpId;
+    use crate::store::{Disk, Options};
+
+    #[derive(Default)]
+    struct Filling(AtomicBool);
+
+    impl Disk for Filling {
+        fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+            match self.0.load(Ordering::Relaxed) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => std::os::unix::fs::FileExt::write_at(file, bytes, offset),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_note_that_is_not_on_disk_is_no_note() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Filling::default());
+        let store =
+            Store::open_with(dir.path(), Options { disk: disk.clone(), ..Options::default() }).unwrap();
+        let job = JobId::new(OpId::new("op"), 0, 0);
+        let intent = Intent {
+            job: job.clone(),
+            op: "op".to_owned(),
+            key: crate::ids::KeyDigest::of(&Json::Null),
+            key_fields: Json::Null,
+            desired: Json::Null,
+            summary: String::new(),
+            attempt: 1,
+            epoch: store.epoch(),
+            queued_at_ms: 0,
+            started_at_ms: 0,
+        };
+        store.append(Record::Intent(intent)).await.unwrap();
+        let notes = Notes { store, newest: Mutex::default() };
+        notes.record(&job, Json::from(1)).await.unwrap();
+        disk.0.store(true, Ordering::Relaxed);
+        let error = notes.record(&job, Json::from(2)).await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Infrastructure);
+        assert_eq!(notes.newest(), Some(Json::from(1)));
     }
 }

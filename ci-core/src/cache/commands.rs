@@ -43,7 +43,7 @@ impl Cache {
     /// Lets a job start although its level is guarded. The approval is durable before the job goes on.
     pub(crate) fn approve(&mut self, job: &JobId, by: &str, reply: Reply) {
         let attempt = match self.under_way(job) {
-            Ok((_, attempt)) if attempt.phase != Phase::WaitingForConfirmation => {
+            Ok((_, attempt)) if attempt.phase() != Phase::WaitingForConfirmation => {
                 return answer(reply, Err(Refused::NotWaiting(job.clone())));
             }
             Ok(found) => found,

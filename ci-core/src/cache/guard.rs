@@ -21,6 +21,11 @@ impl Guard {
         *self.0.borrow()
     }
 
+    /// The level in force, now and whenever it is set.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Level>> {
+        self.0.subscribe()
+    }
+
     /// Changes it. Jobs that it no longer holds go on.
     pub fn set(&self, confirm: Option<Level>) {
         self.0.send_replace(confirm);

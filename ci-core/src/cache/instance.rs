@@ -2,20 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::leave::Leave;
-use super::{Env, Owned, Reading, attempt};
+use super::{Env, Owned, Reading, attempt, drift, live};
+use crate::clock;
 use crate::current::Activity;
 use crate::error::{Failure, FailureKind};
-use crate::event::Phase;
-use crate::ids::{JobId, KeyDigest};
+use crate::event::{Phase, What};
+use crate::ids::{JobId, KeyDigest, OpId};
 use crate::incr::Id;
 use crate::job::{Cancel, Log};
 use crate::op::{Operation, Request};
-use crate::store::StoredResult;
 use crate::store::record::Intent;
 
 /// How many values of a conflict its message names.
@@ -30,6 +32,12 @@ pub(super) struct Instance {
     /// The wishes differ: nothing is started.
     pub(super) conflict: bool,
     pub(super) state: State,
+    /// How many attempts at the newest value failed in a transient way.
+    pub(super) transients: u32,
+    /// Over what was published, while that is the state.
+    pub(super) watch: Option<drift::Watch>,
+    /// How many nodes want it watched, and nothing more.
+    pub(super) kept: usize,
 }
 
 /// One node's want.
@@ -52,6 +60,8 @@ pub(super) enum State {
     /// A result from the store is asked whether it still stands.
     Checking {
         stored: Finished,
+        /// Why that is not known yet, and when it is asked again.
+        unknown: Option<(Arc<Failure>, Instant)>,
         #[expect(dead_code, reason = "held for its drop")]
         task: Owned,
     },
@@ -62,8 +72,8 @@ pub(super) enum State {
         request: Request,
         attempt: u32,
         failure: Arc<Failure>,
-        /// Unix milliseconds.
-        retry_at_ms: u64,
+        /// By the clock that nobody sets.
+        due: Instant,
         #[expect(dead_code, reason = "held for its drop")]
         timer: Owned,
     },
@@ -79,6 +89,14 @@ pub(super) struct Finished {
     pub(super) result: Result<Arc<Json>, Arc<Failure>>,
 }
 
+impl Finished {
+    /// That it holds for who asks now.
+    pub(super) fn reused(&self, op: OpId) -> What {
+        let failure = self.result.as_ref().err().map(|failure| Failure::clone(failure));
+        What::Reused { op, summary: self.summary.clone(), job: self.job.clone(), failure }
+    }
+}
+
 /// An attempt under way. Dropping it ends its task where it is.
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -86,7 +104,11 @@ pub(super) struct Attempt {
     pub(super) request: Request,
     pub(super) number: u32,
     pub(super) queued_at_ms: u64,
-    pub(super) phase: Phase,
+    phase: Phase,
+    /// When it is tried again, if it waits for that.
+    due: Option<Instant>,
+    /// Why the newest try failed, if one has.
+    tried: Option<Failure>,
     pub(super) cancel: Cancel,
     pub(super) approval: Arc<watch::Sender<bool>>,
     pub(super) log: Log,
@@ -131,7 +153,20 @@ impl Attempt {
         };
         let task = Owned(env.runtime.spawn(run.run_to_end(start)));
         let phase = Phase::Queued;
-        Self { job, request, number, queued_at_ms, phase, cancel, approval, log, leave, _task: task }
+        Self {
+            job,
+            request,
+            number,
+            queued_at_ms,
+            phase,
+            cancel,
+            approval,
+            log,
+            leave,
+            due: None,
+            tried: None,
+            _task: task,
+        }
     }
 
     /// What it is for is wanted (again).
@@ -151,8 +186,37 @@ impl Attempt {
         self.cancel.is_requested().is_some_and(|error| error.kind() == FailureKind::Superseded)
     }
 
-    pub(super) fn moved(&mut self, phase: Phase) {
+    /// Takes in where it is now. Tells whether that is news: that it is tried again and fails as before is none.
+    pub(super) fn moved(&mut self, phase: Phase) -> bool {
+        let mut is_news = true;
+        self.due = match &phase {
+            Phase::Failed { failure, retry_at_ms: Some(at) } => {
+                is_news = self.tried.replace(failure.clone()).as_ref() != Some(failure);
+                Some(Instant::now() + Duration::from_millis(at.saturating_sub(clock::now_ms())))
+            }
+            Phase::Running | Phase::Resumed => {
+                is_news = self.tried.is_none();
+                None
+            }
+            _ => None,
+        };
         self.phase = phase;
+        is_news
+    }
+
+    /// While it is tried again: why the try before failed. While it waits for that, its phase says so.
+    pub(super) fn tried(&self) -> Option<&Failure> {
+        self.tried.as_ref().filter(|_| self.due.is_none())
+    }
+
+    /// Where it is. A time that it names is one of today's clock, which may have been set since the phase began.
+    pub(super) fn phase(&self) -> Phase {
+        match (&self.phase, self.due) {
+            (Phase::Failed { failure, .. }, Some(due)) => {
+                Phase::Failed { failure: failure.clone(), retry_at_ms: Some(live::at_ms(due)) }
+            }
+            (phase, _) => phase.clone(),
+        }
     }
 
     pub(super) fn finished(&self, result: Result<Arc<Json>, Arc<Failure>>) -> Finished {
@@ -176,7 +240,16 @@ impl Attempt {
 
 impl Instance {
     pub(super) fn new(op: Arc<dyn Operation>, request: Request) -> Self {
-        Self { op, desired: request, wishes: Vec::new(), conflict: false, state: State::Fresh }
+        Self {
+            op,
+            desired: request,
+            wishes: Vec::new(),
+            conflict: false,
+            state: State::Fresh,
+            transients: 0,
+            watch: None,
+            kept: 0,
+        }
     }
 
     pub(super) fn key(&self) -> KeyDigest {
@@ -197,6 +270,9 @@ impl Instance {
                 Reading::Active(attempt.activity())
             }
             State::Retrying { request, .. } if request.desired == desired => {
+                Reading::Active(Activity::Retrying)
+            }
+            State::Checking { stored, unknown: Some(_), .. } if stored.desired == desired => {
                 Reading::Active(Activity::Retrying)
             }
             _ => Reading::Active(Activity::Queued),
@@ -244,20 +320,4 @@ pub(super) fn request_of(intent: &Intent) -> Request {
         desired_fields: intent.desired.clone(),
         summary: intent.summary.as_str().into(),
     }
-}
-
-/// A stored result, if it may be used for what is wanted: it is for the same value, nobody asked for a rebuild, and
-/// it is not a failure that may have passed by now.
-pub(super) fn usable(stored: StoredResult, wanted: &Request) -> Option<Finished> {
-    let desired = KeyDigest::of(&stored.intent.desired);
-    let stands = match &stored.outcome.result {
-        Ok(_) => true,
-        Err(failure) => !failure.kind.is_retried() && failure.kind != FailureKind::Superseded,
-    };
-    (stored.invalidated.is_none() && desired == wanted.desired && stands).then(|| Finished {
-        job: stored.intent.job,
-        summary: stored.intent.summary,
-        desired,
-        result: stored.outcome.result.map(Arc::new).map_err(Arc::new),
-    })
 }

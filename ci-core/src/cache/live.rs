@@ -2,14 +2,17 @@
 
 use serde::Serialize;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::Cache;
 use super::instance::{Instance, State};
+use crate::clock;
 use crate::error::Failure;
 use crate::event::Phase;
 use crate::ids::JobId;
 use crate::job::LogReader;
 use crate::level::Level;
+use crate::op::deed;
 
 /// A job that has not ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,12 +23,16 @@ pub struct LiveJob {
     pub op: String,
     /// What it does, for people.
     pub summary: String,
+    /// The same as the end of a sentence: `build Dockerfile of site@1a2b3c4d`.
+    pub would: String,
     /// 1 for the first try.
     pub attempt: u32,
     /// Unix milliseconds.
     pub queued_at_ms: u64,
     /// Where it is now.
     pub phase: Phase,
+    /// While it is tried again: why the try before failed.
+    pub tried: Option<Failure>,
 }
 
 /// A job under way, or waiting to be tried again, and what it was asked.
@@ -84,18 +91,43 @@ fn live(instance: &Instance) -> Option<LiveJob> {
             id: attempt.job.clone(),
             op,
             summary: attempt.request.summary.to_string(),
+            would: deed(&*instance.op, &attempt.request.summary),
             attempt: attempt.number,
             queued_at_ms: attempt.queued_at_ms,
-            phase: attempt.phase.clone(),
+            phase: attempt.phase(),
+            tried: attempt.tried().cloned(),
         }),
-        State::Retrying { job, request, attempt, failure, retry_at_ms, .. } => Some(LiveJob {
-            id: job.clone(),
-            op,
-            summary: request.summary.to_string(),
-            attempt: attempt - 1,
-            queued_at_ms: *retry_at_ms,
-            phase: Phase::Failed { failure: Failure::clone(failure), retry_at_ms: Some(*retry_at_ms) },
-        }),
+        State::Retrying { job, request, attempt, failure, due, .. } => {
+            let retry_at_ms = at_ms(*due);
+            Some(LiveJob {
+                id: job.clone(),
+                op,
+                summary: request.summary.to_string(),
+                would: deed(&*instance.op, &request.summary),
+                attempt: attempt - 1,
+                queued_at_ms: retry_at_ms,
+                phase: Phase::Failed { failure: Failure::clone(failure), retry_at_ms: Some(retry_at_ms) },
+                tried: None,
+            })
+        }
+        State::Checking { stored, unknown: Some((failure, due)), .. } => {
+            let retry_at_ms = at_ms(*due);
+            Some(LiveJob {
+                id: stored.job.clone(),
+                op,
+                summary: stored.summary.clone(),
+                would: deed(&*instance.op, &stored.summary),
+                attempt: 1,
+                queued_at_ms: retry_at_ms,
+                phase: Phase::Failed { failure: Failure::clone(failure), retry_at_ms: Some(retry_at_ms) },
+                tried: None,
+            })
+        }
         _ => None,
     }
+}
+
+/// Unix milliseconds of what is due then.
+pub(super) fn at_ms(due: Instant) -> u64 {
+    clock::now_ms() + due.saturating_duration_since(Instant::now()).as_millis() as u64
 }

@@ -12,9 +12,10 @@ pub const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 /// See [`Pace::retry_max`].
 pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// The pause before the next attempt, or `None` when there is none.
-pub(super) fn delay(pace: &Pace, kind: FailureKind, attempt: u32) -> Option<Duration> {
-    let bounded = kind == FailureKind::Transient && attempt >= ATTEMPTS_MAX;
+/// The pause before the next attempt, or `None` when there is none. `transients` of the attempts failed in a transient
+/// way: what the machinery did to the others is not counted, or one more stumble after an outage would be the last.
+pub(super) fn delay(pace: &Pace, kind: FailureKind, attempt: u32, transients: u32) -> Option<Duration> {
+    let bounded = kind == FailureKind::Transient && transients >= ATTEMPTS_MAX;
     (kind.is_retried() && !bounded).then(|| pause(pace, attempt, jitter()))
 }
 
@@ -47,14 +48,15 @@ mod tests {
 
     #[test]
     fn transient_failures_are_tried_a_bounded_number_of_times_those_of_the_machinery_without_end() {
-        let again = |kind, attempt| delay(&Pace::default(), kind, attempt).is_some();
-        assert!(again(FailureKind::Transient, ATTEMPTS_MAX - 1));
-        assert!(!again(FailureKind::Transient, ATTEMPTS_MAX));
-        assert!(again(FailureKind::Infrastructure, 1_000_000));
+        let again = |kind, attempt, transients| delay(&Pace::default(), kind, attempt, transients).is_some();
+        assert!(again(FailureKind::Transient, ATTEMPTS_MAX - 1, ATTEMPTS_MAX - 1));
+        assert!(!again(FailureKind::Transient, ATTEMPTS_MAX, ATTEMPTS_MAX));
+        assert!(again(FailureKind::Transient, 1_000_000, 1), "an outage came before it");
+        assert!(again(FailureKind::Infrastructure, 1_000_000, 1_000_000));
         for kind in
             [FailureKind::Permanent, FailureKind::Cancelled, FailureKind::Superseded, FailureKind::Skipped]
         {
-            assert!(!again(kind, 1), "{kind} is never retried");
+            assert!(!again(kind, 1, 0), "{kind} is never retried");
         }
     }
 }

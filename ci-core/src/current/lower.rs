@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::ids::{JobId, KeyDigest, OpId};
 use crate::incr::{Compute, Graph, Id, Node};
 use crate::monitor::Monitors;
+use crate::op::Place;
 
 /// What nodes reach while they are computed.
 pub struct World {
@@ -66,9 +67,15 @@ pub(crate) struct Shown {
 pub(crate) struct Stage {
     pub(crate) op: OpId,
     pub(crate) publishes: bool,
+    /// For a publisher whose place does not depend on its input.
+    pub(crate) place: Option<Place>,
+    /// What it would do, as far as that is known.
+    pub(crate) would: Option<String>,
     pub(crate) asked: Option<Asked>,
     /// The newest job for what it asks for now.
     pub(crate) job: Option<JobId>,
+    /// What is there instead of what was published.
+    pub(crate) drift: Option<Arc<Failure>>,
 }
 
 /// What an operation's node asks for, or, while its input has no value, asked for last.
@@ -110,7 +117,8 @@ impl<'a> Lowering<'a> {
             }
             let inputs = described.plan.inputs();
             let before = stack.len();
-            stack.extend(inputs.iter().filter(|i| !self.nodes.contains_key(&i.number)).cloned());
+            // The first is made first: people see nodes in the order in which they were written.
+            stack.extend(inputs.iter().rev().filter(|i| !self.nodes.contains_key(&i.number)).cloned());
             if stack.len() == before {
                 let inputs: Vec<Id> = inputs.iter().map(|i| self.nodes[&i.number]).collect();
                 let id = described.plan.lower(&inputs, self)?;

@@ -7,11 +7,11 @@ use super::combine::{replace, unknown};
 use super::lower::{Asked, Lowering, NotLowered, Plan, Stage, World};
 use super::{Activity, Current, Described, Label, Outcome, Pending, Reason, Value};
 use crate::bindings::{Bind, Bindings, Unbound};
-use crate::cache::{Reading, Want};
+use crate::cache::{Keep, Reading, Want};
 use crate::error::{Failure, OpError};
 use crate::incr::{Compute, Cx, Graph, Id, Node};
 use crate::monitor::{self, Monitor, Watched};
-use crate::op::{Build, Builder, Operation, Publish, Publisher, Request};
+use crate::op::{Build, Builder, Operation, Place, Publish, Publisher, Request, deed};
 
 /// The value that a builder makes of each value of `input`.
 ///
@@ -29,11 +29,13 @@ pub fn build_with<B: Builder + Bind, A: Value>(
         label: label.into(),
         make: |bindings, on| B::bind(bindings, on).map(Build),
         request: Arc::new(move |op, a| Build::<B>::request(&key(&op.0, a))),
+        place: None,
         value: PhantomData,
     })
 }
 
-/// What is found in a place after a publisher made it hold what `input` says. See [`build_with`].
+/// What is found in a place after a publisher made it hold what `input` says. See [`build_with`]; [`publish_at`] is for
+/// places that do not depend on the input.
 pub fn publish_with<P: Publisher + Bind, A: Value>(
     input: &Current<A>,
     on: impl Into<String>,
@@ -49,6 +51,29 @@ pub fn publish_with<P: Publisher + Bind, A: Value>(
             let (key, value) = ask(&op.0, a);
             Publish::<P>::request(&key, &value)
         }),
+        place: None,
+        value: PhantomData,
+    })
+}
+
+/// [`publish_with`] for a place that does not depend on the input: people are told of it before there is anything to
+/// publish.
+pub fn publish_at<P: Publisher + Bind, A: Value>(
+    input: &Current<A>,
+    on: impl Into<String>,
+    label: impl Into<Label>,
+    place: impl Fn(&P) -> P::Key + Send + Sync + 'static,
+    value: impl Fn(&P, &A) -> P::Value + Send + Sync + 'static,
+) -> Current<P::Outcome> {
+    let place = Arc::new(place);
+    let known = place.clone();
+    Current::described_by(Operate::<Publish<P>, A, P::Outcome> {
+        input: input.clone(),
+        on: on.into(),
+        label: label.into(),
+        make: |bindings, on| P::bind(bindings, on).map(Publish),
+        request: Arc::new(move |op, a| Publish::<P>::request(&place(&op.0), &value(&op.0, a))),
+        place: Some(Box::new(move |op| Publish::<P>::place(&known(&op.0)))),
         value: PhantomData,
     })
 }
@@ -62,6 +87,7 @@ pub fn monitor_with<M: Monitor>(
 }
 
 type Ask<O, A> = dyn Fn(&O, &A) -> Result<Request, OpError> + Send + Sync;
+type PlaceOf<O> = dyn Fn(&O) -> Result<Place, OpError> + Send + Sync;
 
 struct Operate<O, A, B> {
     input: Current<A>,
@@ -69,6 +95,8 @@ struct Operate<O, A, B> {
     label: Label,
     make: fn(&Bindings, &str) -> Result<O, Unbound>,
     request: Arc<Ask<O, A>>,
+    /// For a publisher whose place does not depend on the input.
+    place: Option<Box<PlaceOf<O>>>,
     value: PhantomData<fn() -> B>,
 }
 
@@ -86,25 +114,37 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
         if fresh {
             to.graph.world_mut().cache.register(op.clone());
         }
+        // A place that can't be written down fails the request, which tells why.
+        let place = self.place.as_ref().and_then(|place| place(&op).ok());
         let cell = OperateCell::<O, A, B> {
             input: inputs[0].typed(),
             erased: op.clone(),
             op: op.clone(),
             request: self.request.clone(),
             want: None,
+            kept: None,
             asked: None,
             value: unknown(inputs[0]),
         };
         let node = to.add(self.label.clone(), inputs, cell, false);
         if let Some(shown) = to.shown.last_mut() {
             shown.stage = Some(Box::new(move |graph: &mut Graph<World>| {
-                let mut about = (None, None);
+                let mut about = (None, None, None);
                 graph.with_mut::<OperateCell<O, A, B>>(node, |cell| {
-                    about = (cell.want.as_ref().map(Want::instance), cell.asked.clone());
+                    let watched = cell.kept.as_ref().map(Keep::instance);
+                    about = (cell.want.as_ref().map(Want::instance), watched, cell.asked.clone());
                 });
-                let (want, asked) = about;
+                let (want, kept, asked) = about;
                 let job = want.and_then(|want| graph.world().cache.job_of(want));
-                Stage { op: op.id(), publishes: op.publishes(), asked, job }
+                let now = asked.as_ref().filter(|_| want.is_some());
+                let would = match (now, &place) {
+                    (Some(asked), _) => Some(deed(&*op, &asked.summary)),
+                    (None, Some(place)) => Some(format!("{} {}", op.does(), place.name)),
+                    (None, None) => None,
+                };
+                let place = place.clone();
+                let drift = want.or(kept).and_then(|want| graph.world().cache.drift_of(want));
+                Stage { op: op.id(), publishes: op.publishes(), place, would, asked, job, drift }
             }));
         }
         Ok(node.id())
@@ -117,6 +157,8 @@ struct OperateCell<O, A, B> {
     erased: Arc<dyn Operation>,
     request: Arc<Ask<O, A>>,
     want: Option<Want>,
+    /// What was published before the input lost its value.
+    kept: Option<Keep>,
     /// What was asked last; kept while the input has no value.
     asked: Option<Asked>,
     value: Outcome<B>,
@@ -137,11 +179,14 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
                     self.asked = Some(Asked { key: request.key, summary: request.summary.clone() });
                     // The new want is there before the old one is dropped: what both share is never unwanted.
                     self.want = Some(cx.world().cache.want(me, &self.erased, request));
+                    self.kept = None;
                 }
                 self.read(cx)
             }
             Err(reason) => {
-                self.want = None;
+                if let Some(want) = self.want.take() {
+                    self.kept = cx.world().cache.keep(&want);
+                }
                 Err(reason)
             }
         };

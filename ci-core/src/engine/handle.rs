@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Snapshot, StageView};
-use crate::cache::{LiveJob, Refused, Reply, UnderWay};
+use crate::cache::{Guard, LiveJob, Refused, Reply, UnderWay};
 use crate::current::Pending;
 use crate::event::{Event, Events, Phase};
 use crate::ids::JobId;
@@ -19,6 +19,8 @@ use crate::store::{JobFilter, Store};
 pub struct Status {
     /// Done, or why not.
     pub outcome: Result<(), Pending>,
+    /// How many values are there that may not hold any more: not read lately, or changed by somebody since.
+    pub doubts: usize,
     /// Grows by one with each step of the engine. Questions are no steps: what was told of one step holds until the
     /// next.
     pub step: u64,
@@ -32,6 +34,7 @@ pub struct Handle {
     status: watch::Receiver<Status>,
     done: Arc<watch::Sender<bool>>,
     store: Store,
+    guard: Guard,
 }
 
 #[derive(Debug)]
@@ -74,8 +77,9 @@ impl Handle {
         status: watch::Receiver<Status>,
         done: Arc<watch::Sender<bool>>,
         store: Store,
+        guard: Guard,
     ) -> Self {
-        Self { commands, events, status, done, store }
+        Self { commands, events, status, done, store, guard }
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
@@ -162,6 +166,11 @@ impl Handle {
     pub async fn rebuild(&self, job: JobId, by: &str) -> Result<(), Refused> {
         let by = by.to_owned();
         self.ask(|reply| Command::Rebuild { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// The confirmation level, now and whenever somebody sets it, be it to what it was.
+    pub fn confirm(&self) -> watch::Receiver<Option<Level>> {
+        self.guard.subscribe()
     }
 
     /// Changes the confirmation level.

@@ -1,13 +1,15 @@
 //! The pipeline at one moment, for people.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::{NodeKind, NodeState};
-use crate::current::{Shown, World};
+use crate::current::{Activity, Shown, World};
+use crate::error::Failure;
 use crate::ids::{JobId, KeyDigest};
 use crate::incr::{Graph, Id};
+use crate::op::Place;
 
 /// Every node with its state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct NodeView {
     pub label: String,
     /// What it does.
     pub kind: NodeKind,
+    /// For an operation: what it would do, or has done, as far as that is known before its input is; the end of a
+    /// sentence: `build Dockerfile of site@1a2b3c4d`.
+    pub would: Option<String>,
     /// The nodes it depends on directly.
     pub inputs: Vec<usize>,
     /// How it stands.
@@ -35,6 +40,8 @@ pub struct NodeView {
     pub job: Option<JobId>,
     /// For a monitor whose newest read failed: why. Its value is the last one that was read.
     pub stale: Option<String>,
+    /// For an operation whose place somebody else changed since: what is there, and what is not.
+    pub drift: Option<Failure>,
 }
 
 /// One operation of the pipeline.
@@ -48,12 +55,16 @@ pub struct StageView {
     pub op: String,
     /// Whether it makes the world hold something, rather than making something of something.
     pub publishes: bool,
+    /// For a publisher whose place does not depend on its input: that place.
+    pub place: Option<PlaceView>,
     /// How it stands.
     pub state: NodeState,
     /// What it asks for, or, while its input has no value, asked for last. `None`: it had no input since the start.
     pub asked: Option<AskedView>,
     /// The newest job for what it asks for now.
     pub job: Option<JobId>,
+    /// See [`NodeView::drift`].
+    pub drift: Option<Failure>,
 }
 
 /// See [`StageView::asked`].
@@ -63,6 +74,75 @@ pub struct AskedView {
     pub key: KeyDigest,
     /// One line for people; a publisher's is `PLACE := VALUE`.
     pub summary: String,
+}
+
+/// See [`StageView::place`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlaceView {
+    /// Identity, together with the operation's name.
+    pub key: KeyDigest,
+    /// For people: `site_web on local`.
+    pub name: String,
+}
+
+impl NodeView {
+    /// What it would do, or else what it is called.
+    pub fn title(&self) -> &str {
+        self.would.as_deref().unwrap_or(&self.label)
+    }
+}
+
+impl Snapshot {
+    /// The operations and monitors whose values a node lacks: the nearest on each way up from it.
+    pub fn lacks(&self, node: usize) -> Vec<usize> {
+        let mut seen = HashSet::new();
+        let mut ahead: Vec<usize> = self.nodes.get(node).map_or(Vec::new(), |node| node.inputs.clone());
+        let mut lacked = Vec::new();
+        while let Some(at) = ahead.pop() {
+            let Some(input) = self.nodes.get(at).filter(|_| seen.insert(at)) else { continue };
+            match (&input.state, input.kind) {
+                (NodeState::Ok, _) => {}
+                (_, NodeKind::Operation | NodeKind::Monitor) => lacked.push(at),
+                // It says itself that it has none: nothing before it is to blame.
+                (NodeState::Failed { .. } | NodeState::Active { .. }, NodeKind::Combinator) => {
+                    lacked.push(at)
+                }
+                (NodeState::Blocked { .. } | NodeState::Waiting { .. }, NodeKind::Combinator) => {
+                    ahead.extend(&input.inputs);
+                }
+            }
+        }
+        lacked.sort_unstable();
+        lacked
+    }
+
+    /// What a node lacks, in words: `needs fetch site@1a2b3c4d (live), which waits for confirmation`. `None`: nothing.
+    pub fn needs(&self, node: usize) -> Option<String> {
+        let lacks = self.lacks(node);
+        let told = lacks.iter().take(Self::NEEDS_TOLD_MAX).map(|at| {
+            let lacked = &self.nodes[*at];
+            let which = match &lacked.state {
+                NodeState::Ok => "is there",
+                NodeState::Active { activity: Activity::WaitingForConfirmation } => "waits for confirmation",
+                NodeState::Active { activity: Activity::Queued } => "is queued",
+                NodeState::Active { activity: Activity::Running } => "is running",
+                NodeState::Active { activity: Activity::Retrying } => "is tried again",
+                NodeState::Failed { .. } => "failed",
+                NodeState::Blocked { .. } => "is blocked itself",
+                NodeState::Waiting { .. } => "is held back itself",
+            };
+            format!("{}, which {which}", lacked.title())
+        });
+        let told: Vec<_> = told.collect();
+        let more = match lacks.len().saturating_sub(told.len()) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        (!told.is_empty()).then(|| format!("needs {}{more}", told.join("; ")))
+    }
+
+    /// How many lacks are told by name.
+    pub const NEEDS_TOLD_MAX: usize = 3;
 }
 
 fn places(shown: &[Shown]) -> HashMap<Id, usize> {
@@ -82,14 +162,22 @@ pub(super) fn take(graph: &mut Graph<World>, shown: &[Shown], step: u64) -> Snap
     let nodes = shown
         .iter()
         .enumerate()
-        .map(|(at, node)| NodeView {
-            id: at,
-            label: node.label.to_string(),
-            kind: NodeKind::of(node),
-            inputs: node.inputs.iter().filter_map(|input| places.get(input).copied()).collect(),
-            state: state(node, graph, &places),
-            job: node.stage.as_ref().and_then(|stage| stage(graph).job),
-            stale: node.stale.as_ref().and_then(|stale| stale(graph)).map(|failure| failure.to_string()),
+        .map(|(at, node)| {
+            let stage = node.stage.as_ref().map(|stage| stage(graph));
+            let drift = stage.as_ref().and_then(|stage| stage.drift.as_deref().cloned());
+            NodeView {
+                id: at,
+                label: node.label.to_string(),
+                kind: NodeKind::of(node),
+                inputs: node.inputs.iter().filter_map(|input| places.get(input).copied()).collect(),
+                state: state(node, graph, &places),
+                would: stage
+                    .as_ref()
+                    .map(|stage| stage.would.clone().unwrap_or_else(|| node.label.to_string())),
+                job: stage.and_then(|stage| stage.job),
+                stale: node.stale.as_ref().and_then(|stale| stale(graph)).map(|failure| failure.to_string()),
+                drift,
+            }
         })
         .collect();
     Snapshot { step, nodes }
@@ -106,11 +194,13 @@ pub(super) fn stages(graph: &mut Graph<World>, shown: &[Shown]) -> Vec<StageView
                 label: node.label.to_string(),
                 op: stage.op.to_string(),
                 publishes: stage.publishes,
+                place: stage.place.map(|Place { key, name }| PlaceView { key, name: name.to_string() }),
                 state: state(node, graph, &places),
                 asked: stage
                     .asked
                     .map(|asked| AskedView { key: asked.key, summary: asked.summary.to_string() }),
                 job: stage.job,
+                drift: stage.drift.as_deref().cloned(),
             }
         })
         .collect()

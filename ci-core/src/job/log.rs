@@ -153,9 +153,12 @@ impl LogFile {
                 shared.extent.send_modify(|extent| extent.bytes = bytes);
             }
             Err(error) => {
+                // Said once, or what matters would be lost among it.
+                if self.lost == 0 {
+                    tracing::warn!(log = %shared.path.display(), %error, "job output can't be written");
+                }
                 self.lost += bytes.len() as u64;
                 self.file = None;
-                tracing::warn!(log = %shared.path.display(), %error, "job output can't be written");
             }
         }
     }

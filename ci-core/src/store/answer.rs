@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::record::{Intent, Outcome};
-use super::rows::{self, ApprovalRow, IndexError, JobRow, KeyRow, Rows};
+use super::rows::{self, ApprovalRow, IndexError, JobRow, KeyRow, Rows, Said};
+use crate::error::FailureKind;
 use crate::ids::{JobId, KeyDigest};
 
 /// The newest finished attempt at a key.
@@ -75,7 +76,8 @@ impl From<JobRow> for JobRecord {
     fn from(row: JobRow) -> Self {
         Self {
             intent: row.intent.what,
-            handle: row.handle.map(|said| said.what),
+            // A note of nothing takes back the one before.
+            handle: row.handle.map(|said| said.what).filter(|note| !note.is_null()),
             outcome: row.outcome.map(|said| said.what),
         }
     }
@@ -133,13 +135,34 @@ pub(super) fn open_intents(rows: &dyn Rows) -> Result<Vec<OpenIntent>, IndexErro
     Ok(open)
 }
 
-pub(super) fn approved_at_ms(
+pub(super) fn is_approved(
     rows: &dyn Rows,
     op: &str,
     key: &KeyDigest,
     desired: &KeyDigest,
-) -> Result<Option<u64>, IndexError> {
-    Ok(rows::read::<ApprovalRow>(rows, &rows::approval(op, key, desired))?.map(|approval| approval.at_ms))
+) -> Result<bool, IndexError> {
+    Ok(rows::read::<ApprovalRow>(rows, &rows::approval(op, key, desired))?.is_some())
+}
+
+pub(super) fn has_unused_approval(
+    rows: &dyn Rows,
+    op: &str,
+    key: &KeyDigest,
+    desired: &KeyDigest,
+) -> Result<bool, IndexError> {
+    let Some(approval) = rows::read::<ApprovalRow>(rows, &rows::approval(op, key, desired))? else {
+        return Ok(false);
+    };
+    let Some(id) = rows::read::<KeyRow>(rows, &rows::key(op, key))?.and_then(|row| row.result) else {
+        return Ok(true);
+    };
+    let Some(Said { by, what: outcome }) =
+        rows::read::<JobRow>(rows, &rows::job(&id))?.and_then(|row| row.outcome)
+    else {
+        return Err(IndexError(format!("job {id} is a result without an outcome")));
+    };
+    let came_to_nothing = matches!(&outcome.result, Err(f) if f.kind == FailureKind::Superseded);
+    Ok(came_to_nothing || by < approval.sequence)
 }
 
 /// Goes down the shortest list that holds all that is asked for.

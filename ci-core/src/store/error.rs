@@ -37,6 +37,14 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is a file where a directory is to be.
+    #[error("the state directory {} can't be used: {}, or what it is in, is a file", dir.display(), path.display())]
+    NoDirectory {
+        /// The state directory.
+        dir: PathBuf,
+        /// It, or the folder in it that can't be made.
+        path: PathBuf,
+    },
     /// Reading or making something failed otherwise.
     #[error("can't {what} {}: {source}", path.display())]
     Io {
@@ -65,6 +73,10 @@ impl OpenError {
                 "make it belong to the user this program runs as, on a file system mounted for writing, or choose \
                  another state directory"
             }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "run this as the user to whom the state directory belongs"
+            }
+            Self::NoDirectory { .. } => "move the file away, or choose another state directory",
             Self::Io { .. } => "see whether the disk is in order; nothing was changed",
         }
     }
@@ -75,6 +87,9 @@ impl OpenError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::NotWritable { dir: dir.to_owned(), source }
             }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                Self::NoDirectory { dir: dir.to_owned(), path: path.to_owned() }
+            }
             _ => Self::Io { what, path: path.to_owned(), source },
         }
     }
@@ -84,7 +99,7 @@ impl OpenError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// No space is left. A later append works again when there is.
-    #[error("the journal can't be written: {0}")]
+    #[error("the disk of the state directory is full: nothing can be recorded until there is space ({0})")]
     Full(Arc<io::Error>),
     /// The disk failed. A later append tries again.
     #[error("the journal can't be written: {0}")]
@@ -130,7 +145,7 @@ impl From<StoreError> for OpError {
         let message = error.to_string();
         match &error {
             StoreError::Full(_) => {
-                Self::infrastructure(message).with_hint("free space in the state directory")
+                Self::infrastructure(message).with_hint("free space on that disk; work goes on by itself")
             }
             StoreError::Io(_) | StoreError::NoIndex(_) | StoreError::Unseen(_) => {
                 Self::infrastructure(message)

@@ -260,48 +260,56 @@ impl Journal {
         kept: Kept,
         prepare: fn(Record) -> Record,
     ) -> Result<(), IndexError> {
-        let mut lot: Vec<(u64, Record, PathBuf, Range<u64>)> = Vec::new();
-        let mut lot_bytes = 0;
-        let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
-            let mut fold = Fold::over(&*index, kept)?;
-            for (sequence, record, path, at) in lot.drain(..) {
-                match fold.apply(sequence, &record) {
-                    Ok(()) => {}
-                    Err(NotApplied::Index(error)) => return Err(error),
-                    Err(NotApplied::Refused(why)) => {
-                        self.ledger.report(DamageKind::Refused(why), &path, at);
-                    }
-                }
-            }
-            let changes = fold.into_changes();
-            index.commit(changes)
-        };
-        read(&Files::list(&self.folder)?, |path, next| {
-            match next {
-                Next::Frame(frame) if frame.sequence > after => {
-                    match Record::decode(frame.version, frame.payload()) {
-                        Ok(record) => {
-                            lot_bytes += frame.bytes.len();
-                            lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
-                        }
-                        Err(why) => {
-                            self.ledger.report(DamageKind::Unreadable(why), path, frame.at);
-                        }
-                    }
-                }
-                Next::Frame(_) => {}
-                Next::Damage(kind, at) => {
-                    self.ledger.report(kind, path, at);
-                }
-            }
-            if lot_bytes >= REPLAY_LOT_BYTES {
-                lot_bytes = 0;
-                apply(&mut lot)?;
-            }
-            Ok::<_, IndexError>(())
-        })?;
-        apply(&mut lot)
+        replay(&Files::list(&self.folder)?, after, index, kept, prepare, |kind, path, at| {
+            self.ledger.report(kind, path, at);
+        })
     }
+}
+
+/// Applies the records after number `after` to the index, and tells what can't be applied.
+pub(super) fn replay<E: From<ReadError> + From<IndexError>>(
+    files: &Files,
+    after: u64,
+    index: &mut Index,
+    kept: Kept,
+    prepare: fn(Record) -> Record,
+    damaged: impl Fn(DamageKind, &Path, Range<u64>),
+) -> Result<(), E> {
+    let mut lot: Vec<(u64, Record, PathBuf, Range<u64>)> = Vec::new();
+    let mut lot_bytes = 0;
+    let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
+        let mut fold = Fold::over(&*index, kept)?;
+        for (sequence, record, path, at) in lot.drain(..) {
+            match fold.apply(sequence, &record) {
+                Ok(()) => {}
+                Err(NotApplied::Index(error)) => return Err(error),
+                Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
+            }
+        }
+        let changes = fold.into_changes();
+        index.commit(changes)
+    };
+    read(files, |path, next| {
+        match next {
+            Next::Frame(frame) if frame.sequence > after => {
+                match Record::decode(frame.version, frame.payload()) {
+                    Ok(record) => {
+                        lot_bytes += frame.bytes.len();
+                        lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
+                    }
+                    Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
+                }
+            }
+            Next::Frame(_) => {}
+            Next::Damage(kind, at) => damaged(kind, path, at),
+        }
+        if lot_bytes >= REPLAY_LOT_BYTES {
+            lot_bytes = 0;
+            apply(&mut lot)?;
+        }
+        Ok::<_, E>(())
+    })?;
+    Ok(apply(&mut lot)?)
 }
 
 impl Active {

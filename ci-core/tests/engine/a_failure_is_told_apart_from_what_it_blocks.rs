@@ -1,5 +1,6 @@
 use ci_core::OpError;
 use ci_core::current::all;
+use ci_core::event::Phase;
 
 use crate::support::{Answer, Ci, World, head, make, put};
 
@@ -9,14 +10,13 @@ async fn in_a_snapshot() {
     world.set("main", 1);
     world.answer("make bad.1", Answer::Fail(OpError::permanent("no such step")));
     world.answer("make slow.1", Answer::Hold);
-    let ci = Ci::start(state.path(), &world, || {
+    let mut ci = Ci::start(state.path(), &world, || {
         let main = head("main");
         let (bad, slow) = (make("bad", &main), make("slow", &main));
         all([put("a", &bad).ignore(), put("b", &slow).ignore()])
     });
     ci.failed().await;
-    world.is_held("make slow.1").await;
-    ci.until(|_| true).await;
+    ci.job("slow.1", |phase| *phase == Phase::Running).await;
     let nodes = ci.handle.snapshot().await.nodes;
     let by = |label: &str| nodes.iter().find(|node| node.label == label).unwrap();
     assert_eq!(by("main").state.to_string(), "ok");

@@ -1,7 +1,9 @@
-//! Up to a limit; without end while the machinery is down, since then nothing was tried.
+//! Up to a limit; without end while the machinery is down, since then nothing was tried: that is one job, which waits.
 
 use ci_core::current::all;
-use ci_core::{ATTEMPTS_MAX, Current, FailureKind, OpError};
+use std::time::Duration;
+
+use ci_core::{ATTEMPTS_MAX, Current, Engine, FailureKind, OpError, Pace};
 
 use crate::support::{Answer, Ci, World, head, make, name, never_again, put};
 
@@ -55,7 +57,64 @@ async fn a_machinery_that_is_down_is_waited_for() {
     }
     let ci = Ci::start(state.path(), &world, pipeline);
     ci.done().await;
-    assert_eq!(attempts(&ci).await.len(), 3 * ATTEMPTS_MAX as usize + 1);
+    assert_eq!(world.trace().len(), 3 * ATTEMPTS_MAX as usize + 1);
+    assert_eq!(attempts(&ci).await, [1], "a weekend leaves one record, not one for each minute");
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_machinery_makes_way_is_cancelled_and_survives_a_restart() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let site = || all([put("site", &name(&head("main"))).ignore()]);
+    let patient = |engine: Engine| engine.paced(never_again());
+    let down = || Answer::Fail(OpError::infrastructure("no engine"));
+    world.set("main", 1);
+    world.answer("prepare 1 in site", down());
+    let mut ci = Ci::with(state.path(), &world, patient, site);
+    ci.fails("site := 1", FailureKind::Infrastructure).await;
+    assert_eq!(ci.node("put in site").await.state.to_string(), "retrying");
+    world.set("main", 2);
+    ci.ok("site := 2").await;
+    world.answer("prepare 3 in site", down());
+    world.set("main", 3);
+    ci.fails("site := 3", FailureKind::Infrastructure).await;
+    ci.stop().await;
+    let mut ci = Ci::with(state.path(), &world, patient, site);
+    ci.ok("site := 3").await;
+    world.answer("prepare 4 in site", down());
+    world.set("main", 4);
+    let job = ci.fails("site := 4", FailureKind::Infrastructure).await;
+    ci.handle.cancel(job, "tester").await.unwrap();
+    ci.fails("site := 4", FailureKind::Cancelled).await;
+    let jobs = ci.handle.store().jobs(&Default::default(), 100);
+    assert!(jobs.iter().all(|job| job.outcome.is_some()), "{jobs:?}");
+    assert_eq!(jobs.len(), 4);
+    assert_eq!(world.history("site"), ["2", "3"]);
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_that_the_world_changed_cuts_the_wait_short() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let moment = Duration::from_millis(1);
+    let patient = |engine: Engine| engine.paced(Pace { retry_min: moment, ..never_again() });
+    world.set("main", 1);
+    // The second wait is longer than this test, if nobody hints.
+    for _ in 0..30 {
+        world.answer("prepare 1 in site", Answer::Fail(OpError::infrastructure("no engine")));
+    }
+    let mut ci =
+        Ci::with(state.path(), &world, patient, || all([put("site", &name(&head("main"))).ignore()]));
+    let hints = async {
+        loop {
+            world.meddle("elsewhere", Some("something"));
+            tokio::time::sleep(moment).await;
+        }
+    };
+    tokio::select! {
+        _ = ci.ok("site := 1") => {}
+        () = hints => {}
+    }
     ci.stop().await;
 }
 

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ci_core::current::{Pending, build_with, monitor_with, publish_with};
+use ci_core::current::{Pending, build_with, monitor_with, publish_at};
 use ci_core::engine::{Handle, Status};
 use ci_core::event::{Event, Phase, What};
 use ci_core::{
-    Bind, Bindings, Builder, Current, Engine, FailureKind, Job, JobId, Level, Monitor, OpError, OpId, Pace,
-    Pool, Publisher, Unbound, Watch,
+    Bind, Bindings, Builder, Current, Engine, Failure, FailureKind, Job, JobId, Level, Monitor, OpError,
+    OpId, Pace, Pool, Publisher, Unbound, Watch,
 };
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub(crate) struct World(Arc<Shared>);
 struct Shared {
     heads: Mutex<BTreeMap<String, watch::Sender<Head>>>,
     places: Mutex<BTreeMap<String, Vec<String>>>,
+    /// What strangers put into places.
+    foreign: watch::Sender<BTreeMap<String, String>>,
     /// What was made, and can be found again.
     made: Mutex<Vec<String>>,
     /// Jobs whose containers are there, with what they run.
@@ -70,6 +72,7 @@ impl Default for World {
         Self(Arc::new(Shared {
             heads: Mutex::default(),
             places: Mutex::default(),
+            foreign: watch::Sender::default(),
             made: Mutex::default(),
             containers: Mutex::default(),
             trace: Mutex::default(),
@@ -164,6 +167,14 @@ impl World {
     /// Engines that are started from now on make in this pool.
     pub(crate) fn make_in(&self, pool: Pool) {
         *self.0.pool.lock().unwrap() = Some(pool);
+    }
+
+    /// A stranger puts something into a place; `None`: takes it out again.
+    pub(crate) fn meddle(&self, place: &str, thing: Option<&str>) {
+        self.0.foreign.send_modify(|foreign| match thing {
+            Some(thing) => _ = foreign.insert(place.to_owned(), thing.to_owned()),
+            None => _ = foreign.remove(place),
+        });
     }
 
     /// Everything that was done to the world since the last time, in order.
@@ -486,6 +497,7 @@ impl Bind for Put {
 
 impl Publisher for Put {
     const ID: OpId = OpId::new("put");
+    const DOES: &'static str = "put into";
     type Key = Name;
     type Value = Name;
     type Outcome = String;
@@ -531,13 +543,22 @@ impl Publisher for Put {
         let holds = self.0.history(&key.0).last() == Some(&value.0);
         Ok(holds.then(|| format!("{key} holds {value}")))
     }
+
+    async fn changed(&self, _: &Name) -> Option<()> {
+        self.0.0.foreign.subscribe().changed().await.ok()
+    }
+
+    async fn drift(&self, key: &Name, value: &Name, _: &String) -> Result<Option<Failure>, OpError> {
+        let foreign = self.0.0.foreign.borrow().get(&key.0).cloned();
+        let drift = foreign.map(|thing| OpError::permanent(format!("{key} holds {thing}, not {value}")));
+        Ok(drift.as_ref().map(Failure::from))
+    }
 }
 
 /// Puts each value into a place.
 pub(crate) fn put(place: &'static str, value: &Current<Name>) -> Current<String> {
-    publish_with(value, ci_core::DEFAULT, format!("put in {place}"), move |_: &Put, value: &Name| {
-        (Name(place.to_owned()), value.clone())
-    })
+    let key = move |_: &Put| Name(place.to_owned());
+    publish_at(value, ci_core::DEFAULT, format!("put in {place}"), key, |_, value: &Name| value.clone())
 }
 
 /// An engine under test.
@@ -652,6 +673,8 @@ impl Ci {
                 What::Read { source, value } => format!("{source} is {value}"),
                 What::ReadFailed { source, failure } => format!("{source}: {failure}"),
                 What::Reused { summary, .. } => format!("{summary}: reused"),
+                What::Drift { summary, drift: Some(drift), .. } => format!("{summary}: {drift}"),
+                What::Drift { summary, drift: None, .. } => format!("{summary}: no drift"),
                 What::Job { summary, phase, .. } => match phase {
                     Phase::Queued => format!("{summary}: queued"),
                     Phase::WaitingForConfirmation => format!("{summary}: waits for confirmation"),
