@@ -6,22 +6,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ci_core::current::{build_with, publish_with};
+use ci_core::current::{build_with, publish_at};
 use ci_core::{Current, DEFAULT};
 
 pub use self::api::{Api, ApiError};
 pub use self::client::{Docker, DockerHost, EngineInfo};
 pub use self::container::Containers;
 pub use self::credentials::Credentials;
+use self::op::build::Build;
 pub use self::op::build::Built;
-use self::op::build::{Build, BuildKey};
 pub use self::op::limits::Limits;
 use self::op::pread::Pread;
 pub use self::op::push::Pushed;
-use self::op::push::{Push, PushKey, PushedImage};
+use self::op::push::{Push, PushedImage};
 use self::op::run::{Run, RunKey};
 pub use self::op::service::{Deployed, NewService, Watching};
-use self::op::service::{ServiceKey, Update, Wanted};
+use self::op::service::{Update, Wanted};
 pub use self::probe::Probe;
 pub use self::reference::{BadReference, Digest, ImageId, Pinned, Reference};
 use crate::git::Commit;
@@ -32,6 +32,7 @@ pub mod client;
 pub mod container;
 pub mod credentials;
 mod failure;
+pub mod foresee;
 pub mod image;
 mod op;
 pub mod pread;
@@ -210,14 +211,8 @@ impl On {
     /// Builds an image of each commit, with BuildKit, from the commit's own files and nothing else.
     pub fn build(&self, commit: &Current<Commit>, dockerfile: Dockerfile) -> Current<Built> {
         let label = format!("build {}", dockerfile.path);
-        build_with(commit, self.0.as_str(), label, move |op: &Build, commit: &Commit| BuildKey {
-            context: op.context().to_owned(),
-            commit: commit.key(),
-            dockerfile: dockerfile.path.clone(),
-            args: dockerfile.args.clone(),
-            platform: dockerfile.platform.clone(),
-            target: dockerfile.target.clone(),
-            timeout_s: dockerfile.timeout.map(|t| t.as_secs()),
+        build_with(commit, self.0.as_str(), label, move |op: &Build, commit: &Commit| {
+            op.key(commit, &dockerfile)
         })
     }
 
@@ -261,10 +256,13 @@ impl On {
     pub fn push(&self, image: &Current<Built>, name: &str) -> Result<Current<Pushed>, BadReference> {
         crate::registry::Registry::new("registry.invalid")?.reference(name)?;
         let name = name.to_owned();
-        Ok(publish_with(image, self.0.as_str(), format!("push {name}"), move |op: &Push, image: &Built| {
-            let key = PushKey { context: op.context().to_owned(), name: op.full_name(&name) };
-            (key, PushedImage { image: image.id.clone(), revision: image.revision.clone() })
-        }))
+        Ok(publish_at(
+            image,
+            self.0.as_str(),
+            format!("push {name}"),
+            move |op: &Push| op.key(&name),
+            |_, image: &Built| PushedImage::from(image),
+        ))
     }
 
     /// Lets a Swarm service run each image, pinned by digest. Done when the new tasks are seen to stay up; otherwise
@@ -282,15 +280,16 @@ impl On {
         create: Option<NewService>,
     ) -> Current<Deployed> {
         let name = name.into();
-        publish_with(image, self.0.as_str(), format!("service {name}"), move |op: &Update, image: &Pushed| {
-            let key = ServiceKey { context: op.context().to_owned(), service: name.clone() };
-            let wanted = Wanted {
-                image: image.image.clone(),
-                revision: image.revision.clone(),
-                watching: watching.clone(),
-                create: create.clone(),
-            };
-            (key, wanted)
-        })
+        let label = match self.0.as_str() {
+            DEFAULT => format!("service {name}"),
+            on => format!("service {name} on {on}"),
+        };
+        publish_at(
+            image,
+            self.0.as_str(),
+            label,
+            move |op: &Update| op.key(&name),
+            move |_, image: &Pushed| Wanted::new(image, watching.clone(), create.clone()),
+        )
     }
 }

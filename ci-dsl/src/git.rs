@@ -1,9 +1,10 @@
 //! Git repositories as currents: the head of a branch, fetched and ready to build.
 
-use ci_core::Current;
 use ci_core::current::{build_with, monitor_with};
+use ci_core::store::Glance;
+use ci_core::{Bind as _, Bindings, Current, DEFAULT, Foreseen, OpError};
 
-use self::fetch::Fetch;
+use self::fetch::{Fetch, FetchKey};
 use self::monitor::Head;
 
 pub use self::archive::{BadRepoPath, RepoPath};
@@ -76,11 +77,33 @@ impl Repo {
     pub fn head(&self, branch: &str) -> Result<Current<Commit>, BadGit> {
         let reference = RefName::parse(&format!("refs/heads/{branch}"))?;
         let (repo, label) = (self.0.clone(), format!("head of {branch} in {}", self.0.as_str()));
+        let fetch = format!("fetch {branch} of {}", self.0.name());
         let head = monitor_with(label, move |bindings| {
             let git = bindings.get(ci_core::DEFAULT)?;
             let poll = bindings.get(ci_core::DEFAULT).unwrap_or_default();
             Ok(Head::new(git, poll, repo.clone(), reference.clone()))
         });
-        Ok(build_with(&head, ci_core::DEFAULT, "fetch", |_: &Fetch, commit: &Commit| commit.into()))
+        Ok(build_with(&head, ci_core::DEFAULT, fetch, |_: &Fetch, commit: &Commit| commit.into()))
     }
+}
+
+/// What would become of a fetch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetching {
+    /// What would be done.
+    pub what: Foreseen<Commit>,
+    /// For people: which commit of which branch.
+    pub summary: String,
+}
+
+/// What an engine with these clients would do to have a commit in the mirror of its repository. Nothing is fetched.
+///
+/// # Errors
+///
+/// When there is no [`Git`] among the clients.
+pub async fn foresee_fetch(clients: &Bindings, past: &Glance, commit: &Commit) -> Result<Fetching, OpError> {
+    let op = Fetch::bind(clients, DEFAULT).map_err(|unbound| OpError::permanent(unbound.to_string()))?;
+    let key = FetchKey::from(commit);
+    let what = ci_core::foresee_build(op, &key, past).await?;
+    Ok(Fetching { what, summary: key.to_string() })
 }

@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
 
+use super::failure;
+
 /// The API version spoken when the engine speaks it: the oldest that has all we ask for (Engine 20.10).
 const VERSION_SPOKEN: (u32, u32) = (1, 41);
 
@@ -57,7 +59,7 @@ impl RegistryAuth {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
     /// Nobody listens, or the connection broke. What a write did is unknown.
-    #[error("the Docker engine at {place} can't be reached: {cause}")]
+    #[error("can't reach the Docker engine at {place}: {cause}")]
     EngineDown {
         /// Its address.
         place: String,
@@ -99,9 +101,7 @@ impl From<ApiError> for OpError {
     fn from(error: ApiError) -> Self {
         let message = error.to_string();
         match error {
-            ApiError::EngineDown { .. } => {
-                Self::infrastructure(message).with_hint("start the engine, or check its address")
-            }
+            ApiError::EngineDown { .. } => Self::infrastructure(message).with_hint(failure::START),
             ApiError::NotManager => Self::infrastructure(message)
                 .with_hint("run `docker swarm init` there, or name a context that is a manager"),
             ApiError::NotFound(_) | ApiError::Conflict(_) => Self::permanent(message),
@@ -242,6 +242,44 @@ impl Api {
             Err(error) if !answered => Err(error),
             _ => Ok(bytes),
         }
+    }
+
+    /// Waits for a stream to give a JSON line that is `wanted`. Tells whether it came, before the stream ended and
+    /// within `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ApiError`], when the stream never began or broke.
+    pub async fn get_line(
+        &self,
+        path: &str,
+        query: Query<'_>,
+        deadline: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<bool, ApiError> {
+        let read = async {
+            let mut chunks = Self::chunks(self.send(Method::GET, path, query, None, None).await?);
+            let mut rest = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                rest.extend_from_slice(&chunk.map_err(|e| self.broken(&e))?);
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let text: Vec<u8> = rest.drain(..=end).collect();
+                    if serde_json::from_slice(&text).is_ok_and(|line| wanted(&line)) {
+                        return Ok(true);
+                    }
+                }
+                if rest.len() > ANSWER_BYTES_MAX {
+                    return Err(ApiError::BadAnswer("a line without end".to_owned()));
+                }
+            }
+            Ok(false)
+        };
+        tokio::time::timeout(deadline, read).await.unwrap_or(Ok(false))
+    }
+
+    /// The engine's address as its command line takes it, where it is not this machine's: `-H tcp://host:port `.
+    pub fn as_flag(&self) -> String {
+        if self.place.starts_with("unix://") { String::new() } else { format!("-H {} ", self.place) }
     }
 
     async fn call(
@@ -507,9 +545,9 @@ mod tests {
         );
         assert_eq!(error.kind(), FailureKind::Infrastructure);
         assert!(
-            error.message().starts_with(
-                "the Docker engine at unix:///nowhere/docker.sock can't be reached: No such file"
-            ),
+            error
+                .message()
+                .starts_with("can't reach the Docker engine at unix:///nowhere/docker.sock: No such file"),
             "{error}"
         );
         assert_eq!(Api::at("ssh://host").unwrap_err().kind(), FailureKind::Permanent);

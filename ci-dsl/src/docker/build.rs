@@ -150,7 +150,14 @@ pub async fn build(
             let cause = failure::shortened(cause);
             return Err(OpError::transient(format!("docker build: the context can't be read: {cause}")));
         }
-        Ok(Err(error)) => return Err(told(docker, &what, &progress, error)),
+        Ok(Err(error)) => {
+            let failure = told(docker, &what, &progress, error);
+            // An engine that is being stopped fails a step in any way; by then it lets nobody in any more.
+            if failure.kind() == FailureKind::Permanent {
+                Docker::new(docker.context(), docker.host().clone()).ping().await?;
+            }
+            return Err(failure);
+        }
         Err(_) => return Err(timed_out(options, &progress)),
     }
     let built = image::inspect(docker, &options.tag).await?;

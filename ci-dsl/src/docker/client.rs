@@ -29,6 +29,7 @@ pub struct Docker {
 struct Shared {
     context: String,
     host: DockerHost,
+    silence_max: Duration,
     engine: OnceCell<bollard::Docker>,
 }
 
@@ -61,6 +62,8 @@ impl Docker {
     pub const LOCAL: &str = "local";
     /// How long an ordinary call may take to be answered. Builds, pushes and pulls have limits of their own.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+    /// How long a push or pull may stay silent before it is given up. Unpacking a large layer is silent.
+    pub const SILENCE_MAX: Duration = Duration::from_secs(300);
 
     /// The engine of this machine, under the name [`Docker::LOCAL`].
     pub fn local() -> Self {
@@ -69,7 +72,17 @@ impl Docker {
 
     /// The engine at `host`. `context` is how pipelines, keys and people call it.
     pub fn new(context: impl Into<String>, host: DockerHost) -> Self {
-        Self { shared: Arc::new(Shared { context: context.into(), host, engine: OnceCell::new() }) }
+        Self::patient(context, host, Self::SILENCE_MAX)
+    }
+
+    /// As [`Docker::new`], with pushes and pulls that are given up after another silence than [`Docker::SILENCE_MAX`].
+    pub fn patient(context: impl Into<String>, host: DockerHost, silence_max: Duration) -> Self {
+        let engine = OnceCell::new();
+        Self { shared: Arc::new(Shared { context: context.into(), host, silence_max, engine }) }
+    }
+
+    pub(super) fn silence_max(&self) -> Duration {
+        self.shared.silence_max
     }
 
     /// How pipelines, keys and people call it.

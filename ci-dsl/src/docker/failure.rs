@@ -16,6 +16,10 @@ use super::tail::printable;
 /// The longest text of the engine that a failure repeats, bytes.
 const CAUSE_BYTES_MAX: usize = 2000;
 
+/// What to do about an engine that is not there.
+pub(super) const START: &str =
+    "start it, or name the right socket or host; work goes on by itself when it answers";
+
 /// The failure of `what`, a call to the engine at `host`.
 pub(super) fn of_call(host: &DockerHost, what: &str, error: ApiError) -> OpError {
     let failed = |kind, cause: &str, hint: Option<&str>| {
@@ -53,7 +57,6 @@ pub(super) fn of_call(host: &DockerHost, what: &str, error: ApiError) -> OpError
 
 /// Whether nothing of the call got to the engine; then what to do about it.
 fn unreachable(error: &ApiError) -> Option<&'static str> {
-    const START: &str = "start it, or name the right socket or host; work goes on by itself when it answers";
     match error {
         ApiError::SocketNotFoundError(_) => Some(START),
         ApiError::HyperLegacyError { err } if err.is_connect() => {

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use bollard::errors::Error as ApiError;
 use bollard::query_parameters::{CreateImageOptions, PushImageOptions};
-use ci_core::{Job, OpError};
+use ci_core::{FailureKind, Job, OpError};
 use futures::StreamExt as _;
 use tracing::Instrument as _;
 
@@ -25,9 +26,10 @@ pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 ///
 /// # Errors
 ///
-/// [`ci_core::FailureKind::Permanent`] when the registry refuses or the image is not there;
-/// [`ci_core::FailureKind::Transient`] when it may work in a moment, among them that somebody else moved the tag at
-/// the same time. A push that failed may have moved the tag.
+/// [`ci_core::FailureKind::Permanent`] when the image is not there, or the registry takes no such name;
+/// [`ci_core::FailureKind::Infrastructure`] when the registry can't be reached, hangs or refuses, which says nothing
+/// about the image; [`ci_core::FailureKind::Transient`] when somebody else moved the tag at the same time, or it is not
+/// done after [`TRANSFER_TIMEOUT`]. A push that failed may have moved the tag.
 pub async fn push(
     docker: &Docker,
     job: &Job,
@@ -45,14 +47,13 @@ pub async fn push(
         let repository = name.repository().to_string();
         let mut steps = engine.push_image(&repository, Some(options), credentials_for_engine);
         let mut log = TransferLog::new(job);
-        while let Some(step) = steps.next().await {
-            let step = step?;
+        while let Some(step) = heard(docker, steps.next()).await? {
             log.step(None, step.status.as_deref(), step.progress_detail.as_ref());
         }
         Ok(())
     };
-    bounded(docker, job, &what, transfer).await?;
-    let pinned = resolve(docker, name, credentials).await?;
+    bounded(docker, job, &what, transfer).await.map_err(of_registry)?;
+    let pinned = resolve(docker, name, credentials).await.map_err(of_registry)?;
     if !known_digests(docker, image).await?.contains(&pinned) {
         return Err(OpError::transient(format!(
             "docker {what}: the registry holds {} now, another image",
@@ -86,6 +87,29 @@ pub async fn resolve(
     })
 }
 
+/// As [`resolve`]; `None` when the registry has no such tag.
+///
+/// # Errors
+///
+/// When the registry can't be asked, or refuses to tell.
+pub async fn held(
+    docker: &Docker,
+    name: &Reference,
+    credentials: Option<&Credentials>,
+) -> Result<Option<Pinned>, OpError> {
+    match resolve(docker, name, credentials).await {
+        Ok(held) => Ok(Some(held)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The registry said that there is none.
+fn is_absent(error: &OpError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<ApiError>());
+    matches!(cause, Some(ApiError::DockerResponseServerError { status_code: 404, .. }))
+}
+
 /// Brings an image to the engine. It has no tag there, only the pinned name.
 ///
 /// # Errors
@@ -108,8 +132,7 @@ pub async fn pull(
         let engine = docker.engine().await?.with_timeout(TRANSFER_TIMEOUT);
         let mut steps = engine.create_image(Some(options), None, credentials);
         let mut log = TransferLog::new(job);
-        while let Some(step) = steps.next().await {
-            let step = step?;
+        while let Some(step) = heard(docker, steps.next()).await? {
             log.step(step.id.as_deref(), step.status.as_deref(), step.progress_detail.as_ref());
         }
         Ok(())
@@ -121,15 +144,77 @@ pub async fn pull(
     })
 }
 
+/// Why a transfer ended early.
+enum Cut {
+    /// The engine said so.
+    Told(bollard::errors::Error),
+    /// Nothing was heard for so long.
+    Silent(Duration),
+}
+
+impl From<bollard::errors::Error> for Cut {
+    fn from(error: bollard::errors::Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+/// The next step of a transfer, unless it stays silent too long.
+async fn heard<S>(
+    docker: &Docker,
+    next: impl Future<Output = Option<Result<S, bollard::errors::Error>>>,
+) -> Result<Option<S>, Cut> {
+    let silence_max = docker.silence_max();
+    match tokio::time::timeout(silence_max, next).await {
+        Ok(step) => Ok(step.transpose()?),
+        Err(_) => Err(Cut::Silent(silence_max)),
+    }
+}
+
+/// What a registry does to a push says nothing about the image: it is waited for. But for a name that no registry will
+/// ever take; and a push that takes too long is not tried for ever.
+fn of_registry(error: OpError) -> OpError {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<ApiError>());
+    let Some(cause) = cause else { return error };
+    if is_bad_name(cause) {
+        return OpError::permanent(error.message())
+            .with_hint("the registry takes no such name: change the entry's image")
+            .with_source(error);
+    }
+    if !matches!(error.kind(), FailureKind::Transient | FailureKind::Permanent) {
+        return error;
+    }
+    let hint =
+        error.hint().unwrap_or("see that the registry runs and takes images; work goes on by itself then");
+    let hint = hint.to_owned();
+    OpError::infrastructure(error.message()).with_hint(hint).with_source(error)
+}
+
+/// The engine or the registry said that the name is none.
+fn is_bad_name(cause: &ApiError) -> bool {
+    let (is_400, said) = match cause {
+        ApiError::DockerResponseServerError { status_code, message } => (*status_code == 400, message),
+        ApiError::DockerStreamError { error } => (false, error),
+        _ => return false,
+    };
+    let said = said.to_ascii_lowercase();
+    let words = ["invalid reference", "invalid repository name", "name invalid: ", "http status: 400"];
+    is_400 || words.iter().any(|words| said.contains(words))
+}
+
 async fn bounded(
     docker: &Docker,
     job: &Job,
     what: &str,
-    transfer: impl Future<Output = Result<(), bollard::errors::Error>>,
+    transfer: impl Future<Output = Result<(), Cut>>,
 ) -> Result<(), OpError> {
     let bounded = async {
         match tokio::time::timeout(TRANSFER_TIMEOUT, transfer).await {
-            Ok(result) => result.map_err(|error| docker.failure(what, error)),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Cut::Told(error))) => Err(docker.failure(what, error)),
+            Ok(Err(Cut::Silent(limit))) => Err(OpError::infrastructure(format!(
+                "docker {what}: the registry hangs: nothing was heard of it for {limit:?}"
+            ))
+            .with_hint("see that the registry answers; work goes on by itself then")),
             Err(_) => {
                 let limit = TRANSFER_TIMEOUT.as_secs();
                 Err(OpError::transient(format!("docker {what}: not done after {limit} s")))
@@ -144,4 +229,38 @@ async fn known_digests(docker: &Docker, image: &ImageId) -> Result<Vec<Pinned>, 
     let found = image::raw(docker, image.to_string()).await?;
     let known = found.and_then(|image| image.repo_digests).unwrap_or_default();
     Ok(known.iter().filter_map(|known| known.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::client::DockerHost;
+    use crate::docker::failure;
+
+    #[test]
+    fn a_registry_is_waited_for_unless_it_will_never_take_the_name() {
+        use FailureKind::{Infrastructure, Permanent, Transient};
+        let answer = |status_code, message: &str| ApiError::DockerResponseServerError {
+            status_code,
+            message: message.to_owned(),
+        };
+        let stream = |error: &str| ApiError::DockerStreamError { error: error.to_owned() };
+        for (cause, expected) in [
+            (answer(400, "invalid reference format"), Permanent),
+            (answer(500, "invalid reference format: repository name must be lowercase"), Permanent),
+            (stream("name invalid: invalid repository name"), Permanent),
+            (stream("received unexpected HTTP status: 400 Bad Request"), Permanent),
+            (stream("denied: requested access to the resource is denied"), Infrastructure),
+            (answer(403, "forbidden"), Infrastructure),
+            (answer(404, "manifest unknown: manifest unknown"), Infrastructure),
+            (stream("received unexpected HTTP status: 503 Service Unavailable"), Infrastructure),
+            (stream("dial tcp 127.0.0.1:1: connect: connection refused"), Infrastructure),
+        ] {
+            let said = cause.to_string();
+            let error = failure::of_call(&DockerHost::Tcp("h:1".into()), "push x", cause);
+            assert_eq!(of_registry(error).kind(), expected, "{said}");
+        }
+        let late = OpError::transient("docker push x: not done after 3600 s");
+        assert_eq!(of_registry(late).kind(), Transient);
+    }
 }

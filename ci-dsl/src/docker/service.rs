@@ -22,38 +22,67 @@
 //! A service that is missing is created instead, if its entry says how, through the same phases: *going back* then means
 //! removing it again.
 //!
+//! An engine that goes away takes its tasks with it. That says nothing about the version, see `lives.rs`: Swarm makes new
+//! tasks, and those are watched from the beginning; but not without end, since it may be the version that takes the
+//! engine down.
+//!
+//! What no commit can help (no node takes a task, a port is taken, the service is gone) is waited for: before the first
+//! write nothing is touched meanwhile; after it the update is taken back first. Then it begins anew, at once when the
+//! engine tells of a change. So it does when Swarm gave the update up since an engine went away. An image that somebody
+//! set meanwhile ends the waiting: it is theirs, see `tries.rs`.
+//!
 //! Being superseded does not cut an update: half an update is worse than one too many. Before the first write it does.
 //!
 //! The engine has no events about tasks, so watching is polling, every [`POLL`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ci_core::{Failure, Job, OpError};
+use ci_core::{Failure, FailureKind, Job, OpError};
 use serde::{Deserialize, Serialize};
 
+pub use self::changes::{LOOK_EVERY, changed};
 pub use self::create::NewService;
+pub use self::drift::drift;
+pub use self::preview::{Changed, Preview, preview};
+pub use self::refusal::Refusals;
 pub use self::state::{ServiceState, SwarmUpdate, inspect};
 use self::tasks::Task;
+pub use self::tries::Tries;
 use self::watch::Seen;
 use super::api::{Api, ApiError, RegistryAuth};
 use super::probe::Probe;
 
 mod back;
+mod changes;
 mod create;
+mod drift;
+mod hindrance;
 mod image;
 mod last_words;
+mod lives;
 mod place;
+mod platform;
+mod preview;
 mod pull;
+mod refusal;
 mod state;
 mod tasks;
+mod tries;
 mod watch;
 
 /// How often the service and its tasks are read while watching. Two reads of a few ms each.
 pub const POLL: Duration = Duration::from_millis(500);
 
+/// How long an engine may not answer before that is told. One that restarts says many things in between.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
 /// How often an update is tried again because others change the service at the same time.
 const TRIES_MAX: u32 = 5;
+
+/// What becomes of an image that a person set.
+const THEIRS: &str = "it is left so until the next commit; rebuild this job to replace it now";
 
 /// How an update is judged. None of it changes what is deployed.
 #[derive(Clone, Debug)]
@@ -68,6 +97,10 @@ pub struct UpdateOptions {
     pub create: Option<NewService>,
     /// What the engine pulls with.
     pub registry_auth: Option<RegistryAuth>,
+    /// What no node took before.
+    pub refusals: Arc<Refusals>,
+    /// What jobs found that are tried again.
+    pub tries: Arc<Tries>,
 }
 
 impl Default for UpdateOptions {
@@ -78,6 +111,8 @@ impl Default for UpdateOptions {
             probe: None,
             create: None,
             registry_auth: None,
+            refusals: Arc::default(),
+            tries: Arc::default(),
         }
     }
 }
@@ -103,6 +138,10 @@ pub struct Handle {
     /// How the service is made, when there was none.
     #[serde(default)]
     pub create: Option<NewService>,
+    /// How many of the update's tasks ended because their engine went away, those of the job's earlier tries too. They
+    /// count as there before.
+    #[serde(default)]
+    pub taken_down: u64,
     /// How far it has come.
     pub phase: Phase,
 }
@@ -119,6 +158,7 @@ impl Handle {
             swarm_update_before: None,
             before: String::new(),
             create: Some(new.clone()),
+            taken_down: 0,
             phase: Phase::Intended,
         }
     }
@@ -199,11 +239,13 @@ pub async fn image_of(api: &Api, name: &str) -> Result<Option<String>, ApiError>
 ///
 /// # Errors
 ///
-/// [`ci_core::FailureKind::Infrastructure`] when there is no such service: it is waited for.
-/// [`ci_core::FailureKind::Permanent`] when there is no such image, a person changed the service's image
-/// meanwhile, or the new version did not stay up: then the service was set back, and the message says whether the
-/// version before serves. [`ci_core::FailureKind::Cancelled`] when a person stopped it: the same.
-/// [`ci_core::FailureKind::Infrastructure`] when the engine went away: go on with [`resume`] and the newest note.
+/// [`ci_core::FailureKind::Infrastructure`] for what no commit can help, and is waited for: there is no such service,
+/// or it is scaled to 0; no node takes it, or none did before and nothing has changed since; it can't have its port;
+/// the registry does not give the image. Then nothing is touched, or all was set back and the job's note taken back. The
+/// same when the engine went away: go on with [`resume`] and the newest note, if there is one.
+/// [`ci_core::FailureKind::Permanent`] when there is no such image, no node that can run it, a person changed the
+/// service's image meanwhile, or the new version did not stay up: then the service was set back, and the message says
+/// whether the version before serves. [`ci_core::FailureKind::Cancelled`] when a person stopped it: the same.
 pub async fn update(
     api: &Api,
     job: &Job,
@@ -214,9 +256,10 @@ pub async fn update(
     image::check(image)?;
     let service = match (&options.create, state::by_name(api, state::checked(name)?).await?) {
         (_, Some(service)) => service,
-        (None, None) => return Err(state::missing(name, image)),
+        (None, None) => return Err(state::missing(api, name, image)),
         (Some(new), None) => {
-            job.cancellable(pull::pull(api, job, image, options)).await?;
+            options.refusals.check(name, image, &refusal::surroundings(api, None).await?)?;
+            job.cancellable(fetch(api, job, image, options)).await?;
             let handle = Handle::for_new(name, image, new);
             job.note(&handle).await?;
             return drive(api, job, handle, options).await;
@@ -233,26 +276,37 @@ pub async fn update(
         swarm_update_before: service.update.as_ref().filter(|u| u.has_ended()).map(|u| u.started_at.clone()),
         before: service.image.clone(),
         create: None,
+        taken_down: 0,
         phase: Phase::Intended,
     };
     if image::same(&service.image, image) {
         job.say(format_args!("service {name} is already set to {image}: watching it, changing nothing"));
         handle.tasks_before = tasks.iter().filter(|task| task.has_ended()).map(|t| t.id.clone()).collect();
-        return match job.cancellable(watch::watch(api, job, &handle, options)).await? {
+        return match job.cancellable(watch::watch(api, job, &mut handle, options)).await? {
             Seen::Stable(evidence) => Ok(evidence),
+            Seen::Removed => Err(removed(&handle)),
             // There is nothing to go back to: the version before is not known.
             Seen::Bad(why) => Err(failed(&why, "it was set to this version before, so nothing was changed")),
         };
     }
+    options.tries.begin(job.id(), &mut handle)?;
+    hindrance::check(name, &tasks)?;
+    options.refusals.check(name, image, &refusal::surroundings(api, Some(&service)).await?)?;
     if !image::is_pinned(&service.image) {
         job.say(format_args!(
             "warning: {name} runs {}: going back may find another image there",
             service.image
         ));
     }
-    job.cancellable(pull::pull(api, job, image, options)).await?;
+    job.cancellable(fetch(api, job, image, options)).await?;
     job.note(&handle).await?;
     drive(api, job, handle, options).await
+}
+
+/// Has the image on the target, and sees that it can run there.
+async fn fetch(api: &Api, job: &Job, image: &str, options: &UpdateOptions) -> Result<(), OpError> {
+    pull::pull(api, job, image, options).await?;
+    platform::check(api, image).await
 }
 
 /// Goes on with an update after a crash of this process, from its newest note.
@@ -283,18 +337,43 @@ async fn drive(
         }
         enter(job, &mut handle, Phase::Updated).await;
     }
+    let taken_down = handle.taken_down;
     if handle.phase == Phase::Updated {
-        match watch::watch(api, job, &handle, options).await? {
+        match watch::watch(api, job, &mut handle, options).await? {
             Seen::Stable(evidence) => return Ok(evidence),
-            Seen::Bad(why) => enter(job, &mut handle, Phase::GoingBack { why }).await,
+            Seen::Bad(why) => {
+                options.tries.remember(job.id(), &handle);
+                enter(job, &mut handle, Phase::GoingBack { why }).await;
+            }
+            Seen::Removed => {
+                forget(job).await;
+                return Err(removed(&handle));
+            }
         }
     }
-    match &handle.phase {
-        Phase::GoingBack { why } if handle.create.is_some() => {
-            Err(create::undo(api, job, &handle, why).await)
+    let Phase::GoingBack { why } = &handle.phase else { unreachable!("these phases have been left above") };
+    let why = why.clone();
+    let ended = match handle.create.is_some() {
+        true => create::undo(api, job, &handle, &why).await?,
+        false => back::go(api, job, &handle, &why, options).await?,
+    };
+    if ended.kind().is_retried() {
+        // What lost its engine was not refused: another may take it already.
+        if handle.taken_down == taken_down {
+            let service = state::by_id(api, &handle).await?;
+            let surroundings = refusal::surroundings(api, service.as_ref()).await?;
+            options.refusals.remember(&handle.name, &handle.wanted, surroundings, &ended);
         }
-        Phase::GoingBack { why } => Err(back::go(api, job, &handle, why, options).await),
-        Phase::Intended | Phase::Updated => unreachable!("these phases have been left above"),
+        forget(job).await;
+    }
+    Err(ended)
+}
+
+/// Takes the note back: nothing is left of the update, and it may begin anew. If that can't be written down, a restart
+/// finds the same out again.
+async fn forget(job: &Job) {
+    if let Err(error) = job.note(&()).await {
+        job.say(format_args!("this step could not be noted down: {error}"));
     }
 }
 
@@ -311,7 +390,10 @@ async fn enter(job: &Job, handle: &mut Handle, phase: Phase) {
 async fn post(api: &Api, job: &Job, handle: &mut Handle, options: &UpdateOptions) -> Result<(), OpError> {
     let mut last = ApiError::OutOfSequence;
     for _ in 0..TRIES_MAX {
-        let now = state::by_id(api, handle).await?.ok_or_else(|| removed(handle))?;
+        let Some(now) = state::by_id(api, handle).await? else {
+            forget(job).await;
+            return Err(removed(handle));
+        };
         if image::same(&now.image, &handle.wanted) {
             return Ok(());
         }
@@ -346,8 +428,8 @@ async fn post(api: &Api, job: &Job, handle: &mut Handle, options: &UpdateOptions
 }
 
 fn removed(handle: &Handle) -> OpError {
-    OpError::permanent(format!("service {}: somebody removed it during the update", handle.name))
-        .with_hint("create it again, then deploy again")
+    OpError::infrastructure(format!("service {}: somebody removed it during the update", handle.name))
+        .with_hint("nothing is to be done if it may be made again; or create it")
 }
 
 fn changed_by_hand(handle: &Handle, image: &str) -> OpError {
@@ -355,7 +437,15 @@ fn changed_by_hand(handle: &Handle, image: &str) -> OpError {
         "service {}: changed by hand meanwhile: it is now set to {image}",
         handle.name
     ))
-    .with_hint("it was left so; deploy again to replace it")
+    .with_hint(THEIRS)
+}
+
+/// What the job fails with when somebody set `image` before it could be taken back. It is not tried again, whatever
+/// `why` is: that would replace what they set.
+fn left_to_them(why: &Failure, image: &str) -> OpError {
+    let kind = if why.kind.is_retried() { FailureKind::Permanent } else { why.kind };
+    let message = format!("{}; it was changed by hand meanwhile: it is now set to {image}", why.message);
+    OpError::new(kind, message).with_hint(THEIRS)
 }
 
 fn failed(why: &Failure, outcome: &str) -> OpError {
@@ -370,5 +460,29 @@ impl Task {
     /// Whether the update made it.
     fn is_new(&self, handle: &Handle) -> bool {
         image::same(&self.image, &handle.wanted) && !handle.tasks_before.contains(&self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_set_while_it_was_taken_back_is_not_replaced_by_another_try() {
+        for (kind, expected) in [
+            (FailureKind::Infrastructure, FailureKind::Permanent),
+            (FailureKind::Transient, FailureKind::Permanent),
+            (FailureKind::Permanent, FailureKind::Permanent),
+            (FailureKind::Cancelled, FailureKind::Cancelled),
+        ] {
+            let why = Failure { kind, message: "no node".to_owned(), hint: Some("see".to_owned()) };
+            let error = left_to_them(&why, "theirs:1");
+            assert_eq!(error.kind(), expected);
+            assert_eq!(
+                error.message(),
+                "no node; it was changed by hand meanwhile: it is now set to theirs:1"
+            );
+            assert_eq!(error.hint(), Some(THEIRS));
+        }
     }
 }

@@ -38,13 +38,24 @@ pub struct Git {
 }
 
 pub(super) struct Inner {
-    /// Holds the mirrors, and our configuration.
+    /// Holds the mirrors.
     pub(super) home: PathBuf,
+    /// Holds our configuration, and is where Git works when it needs no mirror.
+    pub(super) desk: PathBuf,
+    /// The desk, if it goes with us.
+    _borrowed: Option<tempfile::TempDir>,
     options: GitOptions,
     /// One fetch at a time into a mirror: Git's own locks make the others fail, not wait. As many entries as there
     /// are repositories.
-    pub(super) turns: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) turns: Mutex<HashMap<PathBuf, Turn>>,
 }
+
+/// The lock of one mirror.
+pub(super) type Turn = Arc<tokio::sync::Mutex<Checked>>;
+
+/// Whether a mirror was read as a whole and found good, and no fetch into it has succeeded since.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Checked(pub(super) bool);
 
 /// Configuration that wins over every file.
 const CONFIG: [(&str, &str); 15] = [
@@ -71,7 +82,7 @@ const CONFIG_FILE: &str = "[safe]\n\tdirectory = *\n";
 
 impl Git {
     /// How long reading heads may take.
-    pub const HEAD_DEADLINE: Duration = Duration::from_secs(60);
+    pub const HEAD_DEADLINE: Duration = Duration::from_secs(30);
     /// How long a fetch may take.
     pub const FETCH_DEADLINE: Duration = Duration::from_secs(3600);
     /// How long looking something up in a mirror may take.
@@ -90,7 +101,29 @@ impl Git {
             OpError::infrastructure(format!("the directory for Git mirrors, {shown}, can't be used: {e}"))
                 .with_hint("check that it can be written and the disk is not full")
         })?;
-        Ok(Self { inner: Arc::new(Inner { home, options, turns: Mutex::default() }) })
+        let desk = home.clone();
+        Ok(Self { inner: Arc::new(Inner { home, desk, _borrowed: None, options, turns: Mutex::default() }) })
+    }
+
+    /// For questions only, beside whoever has the state directory, which need not be there: nothing is written into it.
+    ///
+    /// # Errors
+    ///
+    /// [`ci_core::FailureKind::Infrastructure`] when no temporary directory can be made.
+    pub fn looking(state: impl AsRef<Path>, options: GitOptions) -> Result<Self, OpError> {
+        let home = state.as_ref().join("git");
+        let home = home.canonicalize().unwrap_or(home);
+        let borrowed = tempfile::Builder::new().prefix("git-").tempdir();
+        let written = borrowed.and_then(|dir| {
+            std::fs::write(dir.path().join("config"), CONFIG_FILE)?;
+            Ok((dir.path().canonicalize()?, dir))
+        });
+        let (desk, borrowed) = written.map_err(|e| {
+            OpError::infrastructure(format!("no temporary directory can be made: {e}"))
+                .with_hint("check that the disk is not full, or name another directory by TMPDIR")
+        })?;
+        let inner = Inner { home, desk, _borrowed: Some(borrowed), options, turns: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Git in a directory, reaching nobody.
@@ -124,7 +157,7 @@ impl Git {
             .env("GIT_ALLOW_PROTOCOL", protocols)
             .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_CEILING_DIRECTORIES", ceiling)
-            .env("GIT_CONFIG_GLOBAL", self.inner.home.join("config"))
+            .env("GIT_CONFIG_GLOBAL", self.inner.desk.join("config"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_COUNT", CONFIG.len().to_string())
             .env("GIT_NO_LAZY_FETCH", "1")
@@ -139,7 +172,7 @@ impl Git {
     }
 
     /// The lock of one mirror.
-    pub(super) fn turn(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn turn(&self, mirror: &Path) -> Turn {
         let mut turns = self.inner.turns.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry(mirror.to_owned()).or_default().clone()
     }
@@ -161,15 +194,39 @@ fn prepare(home: &Path) -> std::io::Result<PathBuf> {
     Ok(home)
 }
 
-/// What a failure to reach a repository means, by what Git says about it (in English: `LC_ALL=C`). What is not known
-/// is taken for the network's fault, and retried.
+/// What a failure to reach a repository means, by what Git says about it (in English: `LC_ALL=C`). That it can't be
+/// had now says nothing about what it holds: it is asked again for as long as that lasts.
 pub(super) fn unreachable(repo: &RepoUrl, error: ProcessError) -> OpError {
-    let ProcessError::Failed { .. } = &error else { return error.into() };
-    let said = error.complaints().to_owned();
+    let again = match repo.is_local() {
+        true => "it is read again by itself; if this goes on, see what `git fsck` says there",
+        false => "it is asked again by itself; if this goes on, look after its server and the network",
+    };
+    match &error {
+        ProcessError::Failed { .. } => {}
+        ProcessError::Late { .. } => {
+            let message = format!("{repo} does not answer: {error}");
+            return OpError::infrastructure(message).with_hint(again).with_source(error);
+        }
+        _ => return error.into(),
+    }
+    let said = error.complaints();
     let has = |texts: &[&str]| texts.iter().any(|text| said.contains(text));
-    let message = error.to_string();
-    if has(&["No space left on device", "out of memory", "Out of memory"]) {
-        return OpError::infrastructure(message).with_hint("free some space on this machine");
+    let why = reasons(&error);
+    let message = format!("{repo} can't be read: {why}");
+    let ours = || format!("what {} holds can't be stored on this machine: {why}", repo.name());
+    if has(&["No space left on device"]) {
+        return OpError::infrastructure(ours())
+            .with_hint("free some space; it is tried again by itself")
+            .with_source(error);
+    }
+    if has(&["out of memory", "Out of memory"]) {
+        return OpError::infrastructure(message).with_hint("free some memory on this machine");
+    }
+    if has(&["Read-only file system", "Unable to create temporary file", "unable to create temporary file"]) {
+        let message = ours();
+        return OpError::infrastructure(message)
+            .with_hint("make the state directory writable; it is tried again by itself")
+            .with_source(error);
     }
     if has(&["fsck error", "fsck: "]) {
         return OpError::permanent(message)
@@ -177,7 +234,7 @@ pub(super) fn unreachable(repo: &RepoUrl, error: ProcessError) -> OpError {
     }
     if has(&["Host key verification failed"]) {
         let hint = "compare the host's key with the one you know, and add it to known_hosts";
-        return OpError::permanent(message).with_hint(hint);
+        return OpError::infrastructure(message).with_hint(hint);
     }
     if has(&[
         "Authentication failed",
@@ -186,17 +243,54 @@ pub(super) fn unreachable(repo: &RepoUrl, error: ProcessError) -> OpError {
         "Permission denied",
     ]) {
         let hint = "give this machine access: an ssh key, or an entry in .netrc";
-        return OpError::permanent(message).with_hint(hint);
+        let message = format!("{repo} does not let this machine in: {why}");
+        return OpError::infrastructure(message).with_hint(hint).with_source(error);
     }
-    if has(&[
+    if says_no_repository(&error) {
+        return no_repository(repo).with_source(error);
+    }
+    OpError::infrastructure(message).with_hint(again).with_source(error)
+}
+
+/// How many of Git's lines a message holds.
+const REASONS_MAX: usize = 3;
+
+/// What Git gives as reasons, without its progress and its manners.
+fn reasons(error: &ProcessError) -> String {
+    let is_reason = |line: &&str| {
+        let is_progress = line.starts_with("remote: ")
+            && (line.contains("% (") || line.contains("Enumerating ") || line.contains("Total "));
+        !line.is_empty()
+            && !is_progress
+            && !line.starts_with("Please make sure you have the correct access rights")
+            && *line != "and the repository exists."
+    };
+    let lines: Vec<&str> = error.complaints().lines().map(str::trim).filter(is_reason).collect();
+    let plain = |line: &&str| {
+        let line = line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")).unwrap_or(line);
+        // It goes on with the address, which is told already.
+        let line = line
+            .strip_prefix("unable to access '")
+            .and_then(|rest| rest.split_once("': "))
+            .map_or(line, |(_, why)| why);
+        line.trim_end_matches('.').to_owned()
+    };
+    match &lines[lines.len().saturating_sub(REASONS_MAX)..] {
+        [] => error.to_string(),
+        lines => lines.iter().map(plain).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// Whether Git says that there is nothing at the address.
+pub(super) fn says_no_repository(error: &ProcessError) -> bool {
+    let said = error.complaints();
+    let texts = [
         "does not appear to be a git repository",
         "epository not found",
         "' not found",
         "not a git repository",
-    ]) {
-        return no_repository(repo).with_source(error);
-    }
-    OpError::transient(message).with_source(error)
+    ];
+    texts.iter().any(|text| said.contains(text))
 }
 
 pub(super) fn no_repository(repo: &RepoUrl) -> OpError {

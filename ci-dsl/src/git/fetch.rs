@@ -38,6 +38,7 @@ impl Bind for Fetch {
 
 impl Builder for Fetch {
     const ID: OpId = OpId::new("git-fetch");
+    const DOES: &'static str = "fetch";
     /// What was fetched stays in the mirror, so finishing costs less than starting again.
     const AUTO_CANCEL: bool = false;
     type Key = FetchKey;

@@ -40,8 +40,9 @@ impl Git {
     ///
     /// # Errors
     ///
-    /// [`ci_core::FailureKind::Permanent`] when there is no such repository, no such reference or no permission,
-    /// with a hint; [`ci_core::FailureKind::Transient`] when it can't be reached. All may heal: a watcher reads again.
+    /// [`ci_core::FailureKind::Permanent`] when there is no such repository or no such reference;
+    /// [`ci_core::FailureKind::Infrastructure`] when it can't be reached, or does not let us in. All have a hint, and
+    /// all may heal: a watcher reads again.
     pub async fn head(&self, repo: &RepoUrl, reference: &RefName) -> Result<Commit, OpError> {
         if let Some(path) = repo.local_path()
             && !tokio::fs::try_exists(path).await.unwrap_or(false)
@@ -68,13 +69,13 @@ impl Git {
         names.truncate(Self::BRANCHES_TOLD_MAX);
         error.with_hint(match names.as_slice() {
             [] => "it has no branch yet: push one".to_owned(),
-            names => format!("it has {}{more}", names.join(", ")),
+            names => format!("push one of that name, or name another: it has {}{more}", names.join(", ")),
         })
     }
 
     async fn ls_remote(&self, repo: &RepoUrl, names: &[&str]) -> Result<Vec<(CommitId, String)>, OpError> {
         let listed = self
-            .reaching(repo, format!("git ls-remote {}", repo.name()), &self.inner.home)
+            .reaching(repo, format!("git ls-remote {}", repo.name()), &self.inner.desk)
             .args(["ls-remote", "--", repo.as_str()])
             .args(names)
             .deadline(Self::HEAD_DEADLINE)

@@ -9,8 +9,8 @@
 //!
 //! **What can go wrong**: a fetch that is cut leaves objects that nothing keeps, and a mirror that works; Git checks
 //! that all is there before it relies on them, and so do we. A mirror is made beside its place and moved there. A
-//! mirror that is damaged (a kept commit that is not whole; one that fails `git fsck` when a fetch fails although
-//! the repository answers) is thrown away and made again, once for each fetch. Those who read it just then fail, as
+//! mirror that is damaged (a kept commit that is not whole; one that fails `git fsck`, asked once, when fetches fail
+//! although the repository answers) is thrown away and made again, once for each fetch. Those who read it just then fail, as
 //! they would have with the damaged one.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use ci_core::process::ProcessError;
 use ci_core::{FailureKind, Job, OpError};
 use sha2::{Digest as _, Sha256};
 
-use super::client::{Git, UNFINISHED, unreachable};
+use super::client::{Checked, Git, UNFINISHED, no_repository, says_no_repository, unreachable};
 use super::commit::{Commit, CommitId, CommitKey};
 
 /// Highest precedence of all attributes: a build context is what a checkout would hold, not what its author leaves
@@ -46,20 +46,21 @@ impl Git {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Superseded`] when the reference no longer leads to the commit or is gone; else see
-    /// [`Git::head`]. What Git says is in the job's log.
+    /// [`FailureKind::Superseded`] when the reference no longer leads to the commit or is gone;
+    /// [`FailureKind::Permanent`] when what the repository holds is malformed; [`FailureKind::Infrastructure`] when it
+    /// can't be reached now. What Git says is in the job's log.
     pub async fn fetch(&self, job: &Job, commit: &Commit) -> Result<(), OpError> {
         let mirror = Mirror { git: self, path: self.mirror_path(&commit.key()), commit };
         let turn = self.turn(&mirror.path);
-        let _turn = job.cancellable(async { Ok(turn.lock().await) }).await?;
-        match mirror.fetch_once(job).await? {
+        let mut turn = job.cancellable(async { Ok(turn.lock().await) }).await?;
+        match mirror.fetch_once(job, &mut turn).await? {
             Held::Whole => return Ok(()),
             Held::Absent => return Err(mirror.gone()),
             Held::Partly | Held::Broken => {}
         }
         job.say(format_args!("The mirror of {} is damaged. It is made again.", commit.repo.name()));
         mirror.discard().await?;
-        match mirror.fetch_once(job).await? {
+        match mirror.fetch_once(job, &mut turn).await? {
             Held::Whole => Ok(()),
             Held::Absent => Err(mirror.gone()),
             Held::Partly | Held::Broken => Err(OpError::infrastructure(format!(
@@ -96,7 +97,7 @@ struct Mirror<'a> {
 
 impl Mirror<'_> {
     /// Looks, fetches if needed, looks again, keeps.
-    async fn fetch_once(&self, job: &Job) -> Result<Held, OpError> {
+    async fn fetch_once(&self, job: &Job, checked: &mut Checked) -> Result<Held, OpError> {
         let (name, id) = (self.commit.repo.name(), &self.commit.id);
         self.make().await?;
         match self.held(job).await? {
@@ -126,15 +127,23 @@ impl Mirror<'_> {
         match fetched {
             Ok(()) => match self.held(job).await? {
                 Held::Whole => {
+                    *checked = Checked(false);
                     self.join_packs(job).await?;
                     self.keep(job).await
                 }
                 held => Ok(held),
             },
             Err(error) if error.complaints().contains("couldn't find remote ref") => Ok(Held::Absent),
+            // Its branch was read a moment ago: that it is away now says nothing about the commit.
+            Err(error) if says_no_repository(&error) => {
+                Err(no_repository(&self.commit.repo).with_kind(FailureKind::Infrastructure))
+            }
             Err(error) => {
                 let error = unreachable(&self.commit.repo, error);
-                if error.kind() == FailureKind::Transient && self.is_to_blame(job).await? {
+                if error.kind() == FailureKind::Infrastructure
+                    && !checked.0
+                    && self.is_to_blame(job, checked).await?
+                {
                     return Ok(Held::Broken);
                 }
                 Err(error)
@@ -144,12 +153,13 @@ impl Mirror<'_> {
 
     /// Whether a fetch failed since the mirror is damaged: only looked at when the repository itself answers, as it
     /// means reading the whole mirror.
-    async fn is_to_blame(&self, job: &Job) -> Result<bool, OpError> {
+    async fn is_to_blame(&self, job: &Job, checked: &mut Checked) -> Result<bool, OpError> {
         if job.cancellable(self.git.head(&self.commit.repo, &self.commit.reference)).await.is_err() {
             return Ok(false);
         }
         let fsck =
             self.look(job, "git fsck", &["fsck", "--full", "--no-dangling", "--no-progress"], "").await?;
+        *checked = Checked(fsck.is_some());
         Ok(fsck.is_none())
     }
 

@@ -1,8 +1,10 @@
 //! A push gives the digest that the registry holds; by it the image comes back after it was removed here.
 
+use std::time::Duration;
+
 use ci_core::FailureKind;
 use ci_dsl::docker::build::is_valid;
-use ci_dsl::docker::client::Docker;
+use ci_dsl::docker::client::{Docker, DockerHost};
 use ci_dsl::docker::credentials::Credentials;
 use ci_dsl::docker::image::{exists, untag};
 use ci_dsl::docker::push::{pull, push, resolve};
@@ -57,7 +59,21 @@ async fn a_registry_that_is_not_there_may_come_back_and_one_that_lacks_the_image
     let name = Tagged(format!("{}/a:b", registry.address).parse().unwrap());
     drop(registry);
     let error = push(&docker, &job.job, &base.image.id, &name.0, None).await.expect_err("nobody listens");
-    assert_eq!(error.kind(), FailureKind::Transient, "{error}");
+    assert_eq!(error.kind(), FailureKind::Infrastructure, "{error}");
+    assert!(error.hint().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn a_registry_that_hangs_is_given_up() {
+    let (job, base) = (TestJob::new(), base().await);
+    let socket = DockerHost::Unix(Docker::SOCKET.into());
+    let docker = Docker::patient(Docker::LOCAL, socket, Duration::from_secs(2));
+    // It accepts, and never says a word.
+    let registry = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let name = Tagged(format!("{}/a:b", registry.local_addr().unwrap()).parse().unwrap());
+    let error = push(&docker, &job.job, &base.image.id, &name.0, None).await.expect_err("it hangs");
+    assert_eq!(error.kind(), FailureKind::Infrastructure, "{error}");
+    assert!(error.message().ends_with("the registry hangs: nothing was heard of it for 2s"), "{error}");
 }
 
 #[tokio::test]
@@ -71,7 +87,7 @@ async fn credentials_are_sent_as_they_are_and_never_told() {
     for credentials in [None, Some(&wrong)] {
         let error =
             push(&docker, &job.job, &base.image.id, &name.0, credentials).await.expect_err("not let in");
-        assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
+        assert_eq!(error.kind(), FailureKind::Infrastructure, "{error}");
         assert!(error.message().contains(&registry.address) && error.hint().is_some(), "{error}");
         assert!(!format!("{error:?}{}", job.log()).contains("guessed"), "{error:?}");
     }

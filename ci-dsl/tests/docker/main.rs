@@ -9,6 +9,7 @@ mod support;
 
 mod a_build_gives_an_image_and_shows_its_steps;
 mod a_build_that_cannot_work_says_why;
+mod a_build_whose_engine_goes_away_is_tried_again;
 mod a_cancelled_build_leaves_no_process;
 mod a_context_is_streamed;
 mod a_dead_engine_is_infrastructure;

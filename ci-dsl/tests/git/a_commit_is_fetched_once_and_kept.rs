@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::fixture::{World, branch, git_in, log_of};
-use crate::http::HttpServer;
+use testbed::GitServer;
 
-fn packs_asked_for(server: &HttpServer) -> usize {
+use crate::fixture::{World, branch, git_in, log_of, on};
+
+fn packs_asked_for(server: &GitServer) -> usize {
     server.requests().iter().filter(|request| request.starts_with("POST")).count()
 }
 
@@ -13,8 +14,8 @@ fn packs_asked_for(server: &HttpServer) -> usize {
 async fn over_http_and_not_a_second_time() {
     let world = World::new().await;
     let source = world.source("demo");
-    let server = HttpServer::serving(&world.path(""));
-    let head = world.git.head(&server.url("demo/.git"), &branch("live")).await.unwrap();
+    let server = GitServer::serving(&world.path(""));
+    let head = world.git.head(&on(&server, "demo/.git"), &branch("live")).await.unwrap();
     let job = world.job();
     world.git.fetch(&job, &head).await.unwrap();
     let log = log_of(&job);
@@ -29,7 +30,7 @@ async fn over_http_and_not_a_second_time() {
     // Its ancestors are there as well, without asking: a roll back needs no network.
     let old = head.clone();
     source.commit("b", "2");
-    let head = world.git.head(&server.url("demo/.git"), &branch("live")).await.unwrap();
+    let head = world.git.head(&on(&server, "demo/.git"), &branch("live")).await.unwrap();
     git_in(&world.mirror(), ["update-ref", "-d", &format!("refs/ci/keep/{}", old.id)]);
     world.git.fetch(&world.job(), &head).await.unwrap();
     drop(server);

@@ -2,31 +2,31 @@
 
 use ci_core::FailureKind;
 use ci_dsl::git::{Commit, Git, GitOptions};
+use testbed::{GitServer, GitServing};
 
-use crate::fixture::{World, branch};
-use crate::http::{Behaviour, HttpServer};
+use crate::fixture::{World, branch, on};
 
-async fn world_and_server() -> (World, HttpServer, Commit) {
+async fn world_and_server() -> (World, GitServer, Commit) {
     let world = World::new().await;
     let source = world.source("demo");
     let noise: Vec<String> = (0..20_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string()).collect();
     source.commit("noise", &noise.concat());
-    let server = HttpServer::serving(&world.path(""));
-    let head = world.git.head(&server.url("demo/.git"), &branch("live")).await.unwrap();
+    let server = GitServer::serving(&world.path(""));
+    let head = world.git.head(&on(&server, "demo/.git"), &branch("live")).await.unwrap();
     (world, server, head)
 }
 
 #[tokio::test]
 async fn when_nobody_waits_for_it_any_more() {
     let (world, server, head) = world_and_server().await;
-    server.behave(Behaviour::StallInPack);
+    server.serve(GitServing::StallInPack);
     let job = world.job();
     tokio::select! {
         result = world.git.fetch(&job, &head) => panic!("{result:?}"),
         () = server.stalled() => {}
     }
     server.hung_up().await;
-    server.behave(Behaviour::Serve);
+    server.serve(GitServing::Well);
     world.git.fetch(&world.job(), &head).await.unwrap();
     assert!(world.git.archive(&head, None).await.is_ok());
 }
@@ -34,7 +34,7 @@ async fn when_nobody_waits_for_it_any_more() {
 #[tokio::test]
 async fn when_its_job_is_cancelled() {
     let (world, server, head) = world_and_server().await;
-    server.behave(Behaviour::StallInPack);
+    server.serve(GitServing::StallInPack);
     let job = world.job();
     let (result, ()) = tokio::join!(world.git.fetch(&job, &head), async {
         server.stalled().await;
@@ -42,24 +42,24 @@ async fn when_its_job_is_cancelled() {
     });
     let error = result.unwrap_err();
     assert_eq!((error.kind(), error.message()), (FailureKind::Superseded, "superseded: a newer commit came"));
-    server.behave(Behaviour::Serve);
+    server.serve(GitServing::Well);
     world.git.fetch(&world.job(), &head).await.unwrap();
 }
 
 #[tokio::test]
 async fn when_the_connection_breaks() {
     let (world, server, head) = world_and_server().await;
-    server.behave(Behaviour::CutPack);
+    server.serve(GitServing::CutPack);
     let error = world.git.fetch(&world.job(), &head).await.unwrap_err();
-    assert_eq!(error.kind(), FailureKind::Transient, "{error}");
-    server.behave(Behaviour::Serve);
+    assert_eq!(error.kind(), FailureKind::Infrastructure, "{error}");
+    server.serve(GitServing::Well);
     world.git.fetch(&world.job(), &head).await.unwrap();
 }
 
 #[tokio::test]
 async fn when_a_waiting_job_is_cancelled_it_leaves_the_queue() {
     let (world, server, head) = world_and_server().await;
-    server.behave(Behaviour::StallInPack);
+    server.serve(GitServing::StallInPack);
     let (first, second) = (world.job(), world.job());
     let waiting = async {
         server.stalled().await;

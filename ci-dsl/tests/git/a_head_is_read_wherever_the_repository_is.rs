@@ -1,9 +1,9 @@
 //! A head is read from a work tree, a bare repository, a linked work tree and over HTTP, and from nowhere else.
 
 use ci_dsl::git::RepoUrl;
+use testbed::GitServer;
 
-use crate::fixture::{World, branch, git_in};
-use crate::http::HttpServer;
+use crate::fixture::{World, branch, git_in, on};
 
 #[tokio::test]
 async fn from_every_kind_of_repository() {
@@ -14,10 +14,10 @@ async fn from_every_kind_of_repository() {
     source.git(["branch", "old", &first]);
     git_in(&world.path(""), ["clone", "--quiet", "--bare", "a demo, ünï", "bare.git"]);
     source.git(["worktree", "add", "--quiet", "../linked", "old"]);
-    let server = HttpServer::serving(&world.path(""));
+    let server = GitServer::serving(&world.path(""));
 
     let at = |name: &str| RepoUrl::parse(world.path(name).to_str().unwrap()).unwrap();
-    for url in [source.url(), at("bare.git"), at("linked"), at("a demo, ünï/.git"), server.url("bare.git")]
+    for url in [source.url(), at("bare.git"), at("linked"), at("a demo, ünï/.git"), on(&server, "bare.git")]
     {
         let head = world.git.head(&url, &branch("live")).await.unwrap();
         assert_eq!((head.id.as_str(), &head.repo), (second.as_str(), &url));
@@ -81,13 +81,13 @@ async fn and_people_are_told_what_it_is() {
     let world = World::new().await;
     let source = world.source("demo");
     git_in(&world.path(""), ["clone", "--quiet", "--bare", "demo", "bare.git"]);
-    let server = HttpServer::serving(&world.path(""));
+    let server = GitServer::serving(&world.path(""));
     let local = world.head(&source).await;
     let info = world.git.describe(&local).await.unwrap();
     assert_eq!((info.subject.as_str(), info.author.as_str()), ("Write README", "Änne"));
     assert_eq!(info.at_ms, 1_700_000_060_000);
 
-    let remote = world.git.head(&server.url("bare.git"), &branch("live")).await.unwrap();
+    let remote = world.git.head(&on(&server, "bare.git"), &branch("live")).await.unwrap();
     let error = world.git.describe(&remote).await.unwrap_err();
     assert_eq!(error.to_string(), format!("bare@{} is not on this machine yet", remote.id.short()));
     world.git.fetch(&world.job(), &remote).await.unwrap();

@@ -12,6 +12,7 @@ use ci_dsl::git::{Commit, Git, GitOptions, RefName, RepoUrl};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tempfile::TempDir;
+use testbed::GitServer;
 
 /// All that a test makes lies in here, and goes with it.
 pub(crate) struct World {
@@ -86,6 +87,11 @@ impl World {
 
 pub(crate) fn log_of(job: &Job) -> String {
     String::from_utf8_lossy(&std::fs::read(job.log().path()).unwrap_or_default()).into_owned()
+}
+
+/// A repository that a server serves.
+pub(crate) fn on(server: &GitServer, name: &str) -> RepoUrl {
+    RepoUrl::parse(&server.url(name)).unwrap()
 }
 
 pub(crate) fn branch(name: &str) -> RefName {

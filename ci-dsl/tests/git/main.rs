@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
 mod fixture;
-mod http;
 
 mod a_change_is_heard;
 mod a_commit_forced_away_is_superseded;

@@ -12,7 +12,8 @@ fn a_missing_service_is_an_error_that_says_how_to_create_it() {
         let (result, _) = swarm.update("web", &one).await;
 
         let error = result.expect_err("there is no such service");
-        assert_eq!((error.kind(), error.message()), (FailureKind::Infrastructure, "there is no service web"));
+        let message = "there is no service web";
+        assert_eq!((error.kind(), error.message()), (FailureKind::Infrastructure, message));
         let hint = error.hint().expect("it says what to do").to_owned();
         assert_eq!(hint, format!("create it: docker service create --name web {one}"));
         let command = hint.strip_prefix("create it: docker ").expect("it is a command");

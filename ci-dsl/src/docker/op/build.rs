@@ -8,12 +8,13 @@ use ci_core::{Bind, Bindings, Builder, Job, KeyDigest, Level, OpError, OpId, Poo
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
+use crate::docker::Dockerfile;
 use crate::docker::build::{self, BuildOptions};
 use crate::docker::client::Docker;
 use crate::docker::credentials::Keyring;
 use crate::docker::image;
 use crate::docker::reference::{ImageId, Reference};
-use crate::git::{CommitKey, Git, RepoPath};
+use crate::git::{Commit, CommitKey, Git, RepoPath};
 
 /// The longest Dockerfile, bytes.
 const DOCKERFILE_BYTES_MAX: usize = 1 << 20;
@@ -58,8 +59,20 @@ pub(in crate::docker) struct Build {
 }
 
 impl Build {
-    pub(in crate::docker) fn context(&self) -> &str {
-        self.docker.context()
+    pub(in crate::docker) fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    pub(in crate::docker) fn key(&self, commit: &Commit, how: &Dockerfile) -> BuildKey {
+        BuildKey {
+            context: self.docker.context().to_owned(),
+            commit: commit.key(),
+            dockerfile: how.path.clone(),
+            args: how.args.clone(),
+            platform: how.platform.clone(),
+            target: how.target.clone(),
+            timeout_s: how.timeout.map(|t| t.as_secs()),
+        }
     }
 }
 
@@ -74,7 +87,7 @@ impl Bind for Build {
 }
 
 /// The name that marks the image of a key. Not a label: labels change the digest.
-fn mark(key: &BuildKey) -> Result<Reference, OpError> {
+pub(in crate::docker) fn mark(key: &BuildKey) -> Result<Reference, OpError> {
     let fields = serde_json::to_value(key).map_err(|e| OpError::permanent("no such key").with_source(e))?;
     format!("ci/{}:latest", KeyDigest::of(&fields))
         .parse()
@@ -95,6 +108,7 @@ fn revision(key: &BuildKey) -> String {
 
 impl Builder for Build {
     const ID: OpId = OpId::new("docker-build");
+    const DOES: &'static str = "build";
     const AUTO_CANCEL: bool = true;
     type Key = BuildKey;
     type Value = Built;

@@ -29,6 +29,7 @@ impl Bind for Pread {
 
 impl Builder for Pread {
     const ID: OpId = OpId::new("docker-pread");
+    const DOES: &'static str = "read what is printed by";
     const AUTO_CANCEL: bool = true;
     type Key = RunKey;
     type Value = String;

@@ -5,6 +5,7 @@ use std::fmt;
 use ci_core::{Bind, Bindings, Job, Level, OpError, OpId, Publisher, Unbound};
 use serde::{Deserialize, Serialize};
 
+use super::build::Built;
 use crate::docker::client::Docker;
 use crate::docker::push;
 use crate::docker::reference::{ImageId, Pinned, Reference};
@@ -31,6 +32,12 @@ pub(in crate::docker) struct PushedImage {
     pub(in crate::docker) revision: String,
 }
 
+impl From<&Built> for PushedImage {
+    fn from(image: &Built) -> Self {
+        Self { image: image.id.clone(), revision: image.revision.clone() }
+    }
+}
+
 impl fmt::Display for PushedImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.image.fmt(f)
@@ -52,12 +59,14 @@ pub(in crate::docker) struct Push {
 }
 
 impl Push {
-    pub(in crate::docker) fn context(&self) -> &str {
-        self.docker.context()
+    pub(in crate::docker) fn docker(&self) -> &Docker {
+        &self.docker
     }
 
-    pub(in crate::docker) fn full_name(&self, path: &str) -> String {
-        format!("{}/{path}", self.registry.address())
+    /// The tag `team/site:live` of the registry.
+    pub(in crate::docker) fn key(&self, path: &str) -> PushKey {
+        let name = format!("{}/{path}", self.registry.address());
+        PushKey { context: self.docker.context().to_owned(), name }
     }
 }
 
@@ -69,6 +78,7 @@ impl Bind for Push {
 
 impl Publisher for Push {
     const ID: OpId = OpId::new("docker-push");
+    const DOES: &'static str = "push to";
     type Key = PushKey;
     type Value = PushedImage;
     type Outcome = Pushed;
@@ -91,12 +101,13 @@ impl Publisher for Push {
         Ok(Pushed { image, revision: value.revision.clone() })
     }
 
-    /// The registry still has it, under this tag. A registry that does not answer says nothing against it.
-    async fn is_valid(&self, key: &PushKey, _: &PushedImage, pushed: &Pushed) -> bool {
-        let Ok(name) = key.name.parse::<Reference>() else { return false };
-        match push::resolve(&self.docker, &name, None).await {
-            Ok(held) => held == pushed.image,
-            Err(error) => error.kind().is_retried(),
+    /// The registry still has it, under this tag. A registry that does not answer, or refuses to tell, says nothing
+    /// against it.
+    async fn is_valid(&self, key: &PushKey, _: &PushedImage, pushed: &Pushed) -> Result<bool, OpError> {
+        let Ok(name) = key.name.parse::<Reference>() else { return Ok(false) };
+        match push::held(&self.docker, &name, None).await {
+            Ok(held) => Ok(held.as_ref() == Some(&pushed.image)),
+            Err(_) => Ok(true),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Bind for Run {
 
 impl Builder for Run {
     const ID: OpId = OpId::new("docker-run");
+    const DOES: &'static str = "run";
     const AUTO_CANCEL: bool = true;
     type Key = RunKey;
     type Value = ();

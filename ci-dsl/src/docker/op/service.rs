@@ -1,17 +1,19 @@
 //! `docker service update`, as a transaction: a Swarm service runs an image, or is as it was.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ci_core::{Bind, Bindings, Job, Level, OpError, OpId, Publisher, Unbound};
+use ci_core::{Bind, Bindings, Failure, Job, Level, OpError, OpId, Publisher, Unbound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::push::Pushed;
 use crate::docker::api::Api;
 use crate::docker::client::Docker;
 use crate::docker::probe::Probe;
 use crate::docker::reference::Pinned;
-use crate::docker::service::{self, Evidence, UpdateOptions};
+use crate::docker::service::{self, Evidence, Refusals, Tries, UpdateOptions};
 
 pub use crate::docker::service::NewService;
 
@@ -36,6 +38,12 @@ pub(in crate::docker) struct Wanted {
     pub(in crate::docker) watching: Watching,
     #[serde(default)]
     pub(in crate::docker) create: Option<NewService>,
+}
+
+impl Wanted {
+    pub(in crate::docker) fn new(image: &Pushed, watching: Watching, create: Option<NewService>) -> Self {
+        Self { image: image.image.clone(), revision: image.revision.clone(), watching, create }
+    }
 }
 
 impl fmt::Display for Wanted {
@@ -74,33 +82,47 @@ pub struct Deployed {
 
 pub(in crate::docker) struct Update {
     docker: Docker,
+    api: OnceLock<Arc<Api>>,
+    refusals: Arc<Refusals>,
+    tries: Arc<Tries>,
 }
 
 impl Update {
-    pub(in crate::docker) fn context(&self) -> &str {
-        self.docker.context()
+    pub(in crate::docker) fn key(&self, service: &str) -> ServiceKey {
+        ServiceKey { context: self.docker.context().to_owned(), service: service.to_owned() }
     }
 
-    fn api(&self) -> Result<Api, OpError> {
-        Api::at(&self.docker.host().to_string())
+    pub(in crate::docker) fn api(&self) -> Result<Arc<Api>, OpError> {
+        if let Some(api) = self.api.get() {
+            return Ok(api.clone());
+        }
+        let api = Arc::new(Api::at(&self.docker.host().to_string())?);
+        Ok(self.api.get_or_init(|| api).clone())
     }
-}
 
-fn options(wanted: &Wanted) -> UpdateOptions {
-    let Watching { stable_for, timeout, probe } = wanted.watching.clone();
-    // Or a version that is steady for as long as was asked could never be seen so.
-    let timeout = timeout.max(stable_for.saturating_mul(2));
-    UpdateOptions { stable_for, timeout, probe, create: wanted.create.clone(), registry_auth: None }
+    fn options(&self, wanted: &Wanted) -> UpdateOptions {
+        let Watching { stable_for, timeout, probe } = wanted.watching.clone();
+        // Or a version that is steady for as long as was asked could never be seen so.
+        let timeout = timeout.max(stable_for.saturating_mul(2));
+        let (create, refusals, tries) = (wanted.create.clone(), self.refusals.clone(), self.tries.clone());
+        UpdateOptions { stable_for, timeout, probe, create, registry_auth: None, refusals, tries }
+    }
 }
 
 impl Bind for Update {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
-        Ok(Self { docker: bindings.get(on)? })
+        Ok(Self {
+            docker: bindings.get(on)?,
+            api: OnceLock::new(),
+            refusals: Arc::default(),
+            tries: Arc::default(),
+        })
     }
 }
 
 impl Publisher for Update {
     const ID: OpId = OpId::new("docker-service");
+    const DOES: &'static str = "update service";
     type Key = ServiceKey;
     type Value = Wanted;
     type Outcome = Deployed;
@@ -115,7 +137,8 @@ impl Publisher for Update {
 
     async fn publish(&self, job: &Job, key: &ServiceKey, wanted: &Wanted) -> Result<Deployed, OpError> {
         let image = wanted.image.to_string();
-        let evidence = service::update(&self.api()?, job, &key.service, &image, &options(wanted)).await?;
+        let evidence =
+            service::update(&*self.api()?, job, &key.service, &image, &self.options(wanted)).await?;
         Ok(Deployed { evidence, revision: wanted.revision.clone() })
     }
 
@@ -132,26 +155,30 @@ impl Publisher for Update {
             OpError::permanent("the note about the update has a form that this program can't read")
                 .with_source(e)
         })?;
-        let evidence = service::resume(&self.api()?, job, handle, &options(wanted)).await?;
+        let evidence = service::resume(&*self.api()?, job, handle, &self.options(wanted)).await?;
         Ok(Some(Deployed { evidence, revision: wanted.revision.clone() }))
     }
 
     /// A service that is gone has to be made again, or told as missing. One that somebody set to another image is
-    /// theirs: undoing that behind their back would be worse than to say so.
-    async fn is_valid(&self, key: &ServiceKey, _: &Wanted, deployed: &Deployed) -> bool {
-        let Ok(api) = self.api() else { return true };
-        match service::image_of(&api, &key.service).await {
-            Ok(None) => false,
-            Ok(Some(image)) if image != deployed.evidence.image => {
-                tracing::warn!(
-                    "service {key} was changed by hand: it is set to {image}, not to {}; it is left so until the next \
-                     commit or rebuild",
-                    deployed.evidence.image
-                );
-                true
-            }
-            // An engine that does not answer says nothing against it.
-            Ok(Some(_)) | Err(_) => true,
-        }
+    /// theirs: undoing that behind their back would be worse than to say so, which [`Publisher::drift`] does. While the
+    /// engine does not answer, nobody knows.
+    async fn is_valid(&self, key: &ServiceKey, _: &Wanted, _: &Deployed) -> Result<bool, OpError> {
+        Ok(service::image_of(&*self.api()?, &key.service).await?.is_some())
+    }
+
+    async fn changed(&self, key: &ServiceKey) -> Option<()> {
+        service::changed(&*self.api().ok()?, &key.service).await;
+        Some(())
+    }
+
+    async fn drift(
+        &self,
+        key: &ServiceKey,
+        _: &Wanted,
+        deployed: &Deployed,
+    ) -> Result<Option<Failure>, OpError> {
+        let drift =
+            service::drift(&*self.api()?, &key.service, &key.to_string(), &deployed.evidence.image).await?;
+        Ok(drift.as_ref().map(Failure::from))
     }
 }

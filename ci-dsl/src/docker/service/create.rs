@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::state;
-use super::{Handle, POLL, TRIES_MAX, UpdateOptions, changed_by_hand, failed, image, tasks};
+use super::{
+    Handle, POLL, SILENCE_MAX, TRIES_MAX, UpdateOptions, changed_by_hand, failed, image, left_to_them, tasks,
+};
 use crate::docker::api::{Api, ApiError};
 
 /// How a missing service is made: one replica, restarted when it ends.
@@ -25,7 +27,7 @@ const MONITOR_NS: u64 = 1_000_000_000;
 const REMOVAL_MAX: Duration = Duration::from_secs(60);
 
 impl NewService {
-    fn spec(&self, name: &str, image: &str) -> Value {
+    pub(super) fn spec(&self, name: &str, image: &str) -> Value {
         json!({
             "Name": name,
             "TaskTemplate": {
@@ -67,25 +69,34 @@ pub(super) async fn post(
 }
 
 /// Takes away what [`post`] made. Returns what the job fails with.
-pub(super) async fn undo(api: &Api, job: &Job, handle: &Handle, why: &Failure) -> OpError {
+///
+/// # Errors
+///
+/// When the engine can't be asked to: then it is still to be done.
+pub(super) async fn undo(api: &Api, job: &Job, handle: &Handle, why: &Failure) -> Result<OpError, OpError> {
     job.say(format_args!("{}: removing the service again", why.message));
     let deadline = Instant::now() + REMOVAL_MAX;
+    let mut answered = Instant::now();
     loop {
-        match gone(api, handle).await {
+        let gone = gone(api, handle).await;
+        if gone.is_ok() {
+            answered = Instant::now();
+        }
+        match gone {
             Ok(Gone::Yes) => {
-                return failed(why, "there was no version before: the service was removed again");
+                return Ok(failed(why, "there was no version before: the service was removed again"));
             }
-            Ok(Gone::Theirs(image)) => {
-                return failed(why, &format!("somebody set it to {image} meanwhile, and it was left so"));
-            }
+            Ok(Gone::Theirs(image)) => return Ok(left_to_them(why, &image)),
             Ok(Gone::NotYet) if Instant::now() < deadline => sleep(POLL).await,
             Ok(Gone::NotYet) => {
-                return failed(why, "the service was removed, but its containers are still there");
+                return Ok(failed(why, "the service was removed, but its containers are still there"));
             }
-            Err(error) if Instant::now() < deadline && OpError::from(error.clone()).kind().is_retried() => {
+            Err(error)
+                if answered.elapsed() < SILENCE_MAX && OpError::from(error.clone()).kind().is_retried() =>
+            {
                 sleep(POLL).await;
             }
-            Err(error) => return error.into(),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A service as the engine tells it, with its spec kept whole.
 
+use chrono::{DateTime, FixedOffset};
 use ci_core::OpError;
 use serde_json::Value;
 
@@ -48,7 +49,7 @@ impl SwarmUpdate {
 /// [`ci_core::FailureKind::Infrastructure`] when there is none, with the command that creates it, and when the engine
 /// does not answer. [`ci_core::FailureKind::Permanent`] when no service can have this name.
 pub async fn inspect(api: &Api, name: &str, image: &str) -> Result<ServiceState, OpError> {
-    by_name(api, checked(name)?).await?.ok_or_else(|| missing(name, image))
+    by_name(api, checked(name)?).await?.ok_or_else(|| missing(api, name, image))
 }
 
 /// The name, if a service can have it.
@@ -62,10 +63,11 @@ pub(super) fn checked(name: &str) -> Result<&str, OpError> {
 }
 
 /// Says how to create the service.
-pub(super) fn missing(name: &str, image: &str) -> OpError {
+pub(super) fn missing(api: &Api, name: &str, image: &str) -> OpError {
     // Not the commit's fault: it goes on by itself when the service is there.
+    let docker = format!("docker {}", api.as_flag());
     OpError::infrastructure(format!("there is no service {name}"))
-        .with_hint(format!("create it: docker service create --name {name} {image}"))
+        .with_hint(format!("create it: {docker}service create --name {name} {image}"))
 }
 
 /// Reads the service of this name; `None` when there is none.
@@ -117,6 +119,11 @@ pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The time at a JSON pointer; `None` if there is none.
+pub(super) fn time(value: &Value, pointer: &str) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(text(value, pointer)).ok()
+}
+
 fn read(value: Value) -> Result<ServiceState, ApiError> {
     let state = ServiceState {
         id: text(&value, "/ID").to_owned(),
@@ -144,7 +151,8 @@ impl ServiceState {
         self.spec.pointer("/Mode/Replicated/Replicas").and_then(Value::as_u64)
     }
 
-    /// Refuses services of which no running task could ever be seen.
+    /// Refuses services of which no running task could be seen: ever, or as long as they are scaled to 0, which is
+    /// waited for like a service that is missing.
     pub(super) fn check_watchable(&self) -> Result<(), OpError> {
         let name = &self.name;
         if self.spec.pointer("/Mode/Replicated").is_none() && self.spec.pointer("/Mode/Global").is_none() {
@@ -154,9 +162,14 @@ impl ServiceState {
             .with_hint("create a replicated or global service"));
         }
         if self.replicas() == Some(0) {
-            return Err(OpError::permanent(format!("service {name} is scaled to 0: nothing would run"))
-                .with_hint(format!("run: docker service scale {name}=1")));
+            return Err(scaled_to_nothing(name));
         }
         Ok(())
     }
+}
+
+/// Nothing says whether a version works of which nothing runs.
+pub(super) fn scaled_to_nothing(name: &str) -> OpError {
+    OpError::infrastructure(format!("service {name} is scaled to 0: nothing would run"))
+        .with_hint(format!("run: docker service scale {name}=1; it goes on by itself then"))
 }

@@ -7,16 +7,20 @@ use ci_core::{Failure, FailureKind, Job, OpError};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Instant, sleep};
 
+use super::lives::Lives;
 use super::state::{self, ServiceState};
 use super::tasks::{self, Task};
 use super::{
-    Evidence, Handle, Health, POLL, TaskEvidence, UpdateOptions, changed_by_hand, image, last_words, place,
-    removed,
+    Evidence, Handle, Health, POLL, Phase, SILENCE_MAX, TaskEvidence, UpdateOptions, changed_by_hand, enter,
+    hindrance, image, last_words, place,
 };
 use crate::docker::api::{Api, ApiError};
 
 /// How long a task may find no node before the update is taken back. Swarm itself waits for ever.
 const NO_NODE_MAX: Duration = Duration::from_secs(10);
+
+/// How often engines may go away under each task that is wanted, before the version is suspected of it.
+const TAKEN_DOWN_MAX: u64 = 3;
 
 /// How many tasks are asked at the same time.
 const ASKED_AT_ONCE_MAX: usize = 8;
@@ -25,6 +29,8 @@ const ASKED_AT_ONCE_MAX: usize = 8;
 pub(super) enum Seen {
     Stable(Evidence),
     Bad(Failure),
+    /// Somebody removed the service: nothing is left to take back.
+    Removed,
 }
 
 /// What one look shows.
@@ -38,33 +44,63 @@ enum Look {
     NoNode(String),
     /// A task of the update is over.
     TaskFailed(Task),
+    /// Tasks of the update are over, but not by themselves.
+    EngineWentAway(Vec<String>),
     /// Swarm gave up; what it says.
     GivenUp(String),
+    /// Swarm gave up because of a task that its engine took down; what it says.
+    GivenUpForAnEngine(String),
     /// Somebody set another image.
     ChangedByHand(String),
+    /// Somebody wants no task for now.
+    ScaledToNothing,
     /// Somebody removed the service.
     Removed,
 }
 
 /// One look's meaning, without time and without probes.
-fn judge(service: &ServiceState, tasks: &[Task], handle: &Handle) -> Look {
-    if let Some(failed) = tasks.iter().find(|task| task.is_new(handle) && task.has_failed()) {
-        return Look::TaskFailed(failed.clone());
+fn judge(
+    service: &ServiceState,
+    tasks: &[Task],
+    handle: &Handle,
+    went_away_under: impl Fn(&Task) -> bool,
+) -> Look {
+    let failed = tasks.iter().filter(|task| task.is_new(handle) && task.has_failed());
+    let (taken_down, failed): (Vec<&Task>, Vec<&Task>) = failed.partition(|task| went_away_under(task));
+    if let Some(failed) = failed.first() {
+        return Look::TaskFailed((*failed).clone());
+    }
+    if let Some(first) = taken_down.first() {
+        let ids = || taken_down.iter().map(|task| task.id.clone()).collect();
+        return match is_suspect(service, tasks, handle) {
+            true => Look::TaskFailed((*first).clone()),
+            false => Look::EngineWentAway(ids()),
+        };
     }
     // What Swarm says of an earlier update is no news.
     let update =
         service.update.as_ref().filter(|u| handle.swarm_update_before.as_ref() != Some(&u.started_at));
     if let Some(update) = update.filter(|u| u.state == "paused" || u.state.starts_with("rollback")) {
-        return Look::GivenUp(format!("{}: {}", update.state, update.message));
+        let why = format!("{}: {}", update.state, update.message);
+        // What it says of an update names a task that the update made: those among `tasks_before` were taken down.
+        let names_taken_down = 0 < handle.taken_down
+            && handle.tasks_before.iter().any(|id| update.message.contains(id.as_str()));
+        return match names_taken_down && !is_suspect(service, tasks, handle) {
+            true => Look::GivenUpForAnEngine(why),
+            false => Look::GivenUp(why),
+        };
     }
     if !image::same(&service.image, &handle.wanted) {
         return Look::ChangedByHand(service.image.clone());
     }
+    if service.replicas() == Some(0) {
+        return Look::ScaledToNothing;
+    }
     let wanted: Vec<&Task> = tasks.iter().filter(|task| task.is_wanted()).collect();
     let (new, old): (Vec<&Task>, Vec<&Task>) =
         wanted.into_iter().partition(|task| image::same(&task.image, &handle.wanted));
-    if let Some(pending) = new.iter().find(|task| task.state == "pending" && !task.error.is_empty()) {
-        return Look::NoNode(pending.error.clone());
+    if let Some(why) = new.iter().find_map(|task| task.no_node()) {
+        return Look::NoNode(why.to_owned());
     }
     let mut running: Vec<Task> = new.iter().filter(|task| task.runs()).map(|task| (*task).clone()).collect();
     running.sort_by(|a, b| a.id.cmp(&b.id));
@@ -84,23 +120,32 @@ fn judge(service: &ServiceState, tasks: &[Task], handle: &Handle) -> Look {
     Look::Waiting(format!("{} of {expected} tasks run the new version{states}", running.len()))
 }
 
+/// Whether engines went away so often under the version that it may be its doing.
+fn is_suspect(service: &ServiceState, tasks: &[Task], handle: &Handle) -> bool {
+    // A global service wants a task on every node that is there, whichever of them has lost its own just now.
+    let now = || tasks.iter().filter(|task| task.is_wanted()).count().max(1) as u64;
+    let wanted = service.replicas().unwrap_or_else(now);
+    wanted.saturating_mul(TAKEN_DOWN_MAX) <= handle.taken_down
+}
+
 fn settling(running: &[Task]) -> String {
     format!("{} tasks run; Swarm is still watching them", running.len())
 }
 
-/// Looks until it is good or bad.
+/// Looks until it is good or bad. Tasks that their engine took down are noted in the handle.
 ///
 /// # Errors
 ///
-/// [`FailureKind::Permanent`] when a person changed or removed the service: it is theirs then, and nothing is taken
-/// back. [`FailureKind::Infrastructure`] when the engine can't be asked until the time is up.
+/// [`FailureKind::Permanent`] when a person changed the service: it is theirs then, and nothing is taken back.
+/// [`FailureKind::Infrastructure`] when the engine has gone away: when it is back, all is to be watched again.
 pub(super) async fn watch(
     api: &Api,
     job: &Job,
-    handle: &Handle,
+    handle: &mut Handle,
     options: &UpdateOptions,
 ) -> Result<Seen, OpError> {
-    let begun = Instant::now();
+    let mut begun = Instant::now();
+    let mut silent_since = None;
     let mut no_node_since = None;
     let mut good: Option<(Vec<String>, Instant)> = None;
     let mut said = String::new();
@@ -109,12 +154,19 @@ pub(super) async fn watch(
             let message = format!("service {}: {asked}", handle.name);
             return Ok(Seen::Bad(Failure { kind: asked.kind(), message, hint: None }));
         }
-        let late = options.timeout <= begun.elapsed();
+        let mut late = options.timeout <= begun.elapsed();
         let now = match look(api, handle).await {
-            Ok(look) => look,
-            // An engine that restarts says many things: only time tells.
-            Err(error) if !late => Look::Waiting(error.to_string()),
-            Err(error) => return Err(error.into()),
+            Ok(look) => {
+                silent_since = None;
+                look
+            }
+            Err(error) => {
+                let since = *silent_since.get_or_insert_with(Instant::now);
+                if late || SILENCE_MAX <= since.elapsed() {
+                    return Err(error.into());
+                }
+                Look::Waiting(error.to_string())
+            }
         };
         if !matches!(now, Look::NoNode(_)) {
             no_node_since = None;
@@ -137,16 +189,33 @@ pub(super) async fn watch(
             Look::NoNode(why) => {
                 let since = *no_node_since.get_or_insert_with(Instant::now);
                 if NO_NODE_MAX <= since.elapsed() {
-                    return Ok(Seen::Bad(bad(handle, &format!("no node takes it: {why}"))));
+                    return Ok(Seen::Bad(Failure::from(&hindrance::no_node(
+                        &handle.name,
+                        &new_version(handle),
+                        &why,
+                    ))));
                 }
                 format!("no node takes it: {why}")
+            }
+            Look::EngineWentAway(tasks) => {
+                let ids = tasks.join(", ");
+                handle.taken_down += tasks.len() as u64;
+                handle.tasks_before.extend(tasks);
+                if handle.phase == Phase::Updated {
+                    enter(job, handle, Phase::Updated).await;
+                }
+                (begun, late) = (Instant::now(), false);
+                format!("the engine went away under task {ids}: watching anew what Swarm starts instead")
             }
             Look::TaskFailed(task) => return Ok(Seen::Bad(task_failed(api, job, handle, &task).await)),
             Look::GivenUp(why) => {
                 return Ok(Seen::Bad(bad(handle, &format!("did not stay up: Swarm says {why}"))));
             }
+            Look::GivenUpForAnEngine(why) => return Ok(Seen::Bad(engine_went_away(handle, &why))),
             Look::ChangedByHand(image) => return Err(changed_by_hand(handle, &image)),
-            Look::Removed => return Err(removed(handle)),
+            // The note stays: it is watched again when there is something to watch.
+            Look::ScaledToNothing => return Err(state::scaled_to_nothing(&handle.name)),
+            Look::Removed => return Ok(Seen::Removed),
         };
         if !state.starts_with("every task runs") {
             good = None;
@@ -166,8 +235,30 @@ pub(super) async fn watch(
 async fn look(api: &Api, handle: &Handle) -> Result<Look, ApiError> {
     // Tasks first: a spec that is newer than they are is seen as such, not as a change without tasks.
     let tasks = tasks::list(api, &handle.service).await?;
-    let service = state::by_id(api, handle).await?;
-    Ok(service.map_or(Look::Removed, |service| judge(&service, &tasks, handle)))
+    let Some(service) = state::by_id(api, handle).await? else { return Ok(Look::Removed) };
+    match judged(api, &service, &tasks, handle).await? {
+        // The task for which it gave up may have ended since the list was read: the task says more.
+        Look::GivenUp(_) => {
+            let tasks = tasks::list(api, &handle.service).await?;
+            judged(api, &service, &tasks, handle).await
+        }
+        look => Ok(look),
+    }
+}
+
+/// Judges with the lives of the engines, if a task has failed.
+async fn judged(
+    api: &Api,
+    service: &ServiceState,
+    tasks: &[Task],
+    handle: &Handle,
+) -> Result<Look, ApiError> {
+    let lives = match tasks.iter().any(|task| task.is_new(handle) && task.has_failed()) {
+        true => Some(Lives::read(api).await?),
+        false => None,
+    };
+    let went_away_under = |task: &Task| lives.as_ref().is_some_and(|lives| lives.ended_under(task));
+    Ok(judge(service, tasks, handle, went_away_under))
 }
 
 /// Asks every task at its own address, and says how sure it is that they work; or who is not well.
@@ -223,12 +314,29 @@ fn told(
 }
 
 fn bad(handle: &Handle, what: &str) -> Failure {
-    let message = format!("service {}: new version {} {what}", handle.name, image::short(&handle.wanted));
+    let message = format!("service {}: {} {what}", handle.name, new_version(handle));
     Failure { kind: FailureKind::Permanent, message, hint: None }
+}
+
+/// Swarm gave the update up since an engine went away: no commit can help that.
+fn engine_went_away(handle: &Handle, why: &str) -> Failure {
+    let (name, version) = (&handle.name, new_version(handle));
+    Failure {
+        kind: FailureKind::Infrastructure,
+        message: format!("service {name}: {version} lost its engine, and Swarm gave it up: {why}"),
+        hint: Some("see `docker node ls`; it is tried again by itself".to_owned()),
+    }
+}
+
+fn new_version(handle: &Handle) -> String {
+    format!("new version {}", image::short(&handle.wanted))
 }
 
 /// Tells the log the task's last words, and makes its end the failure.
 async fn task_failed(api: &Api, job: &Job, handle: &Handle, task: &Task) -> Failure {
+    if let Some(why) = task.port_taken() {
+        return Failure::from(&hindrance::port_taken(&handle.name, &new_version(handle), why));
+    }
     let error = if task.error.is_empty() { &task.state } else { &task.error };
     // A task that never had a container has no exit code, whatever the field holds.
     let code = task.exit_code.filter(|_| !task.container.is_empty());
@@ -237,7 +345,11 @@ async fn task_failed(api: &Api, job: &Job, handle: &Handle, task: &Task) -> Fail
     if !lines.is_empty() {
         job.say(format_args!("last lines of task {}:\n{}", task.id, lines.join("\n")));
     }
-    bad(handle, &format!("did not stay up: {error}{code}"))
+    let before = match handle.taken_down {
+        0 => String::new(),
+        times => format!(", after its engine had gone away under {times} tasks"),
+    };
+    bad(handle, &format!("did not stay up: {error}{code}{before}"))
 }
 
 #[cfg(test)]
@@ -260,6 +372,7 @@ mod tests {
             tasks_before: vec!["before".to_owned()],
             swarm_update_before: Some("monday".to_owned()),
             create: None,
+            taken_down: 0,
             phase: Phase::Updated,
         }
     }
@@ -292,6 +405,8 @@ mod tests {
                 error: error.to_owned(),
                 exit_code: None,
                 container: String::new(),
+                node: String::new(),
+                created_at: None,
                 attached: None,
                 tty: false,
                 health_check: None,
@@ -301,7 +416,17 @@ mod tests {
     }
 
     fn seen(image: &str, says: &str, lines: &[(&str, &str, &str, &str)]) -> String {
-        match judge(&service(image, says), &tasks(lines), &handle()) {
+        seen_after(0, image, says, lines)
+    }
+
+    /// The same, after engines have taken down so many tasks. Those whose id begins with `x` are among those.
+    fn seen_after(taken_down: u64, image: &str, says: &str, lines: &[(&str, &str, &str, &str)]) -> String {
+        told(&service(image, says), &tasks(lines), &Handle { taken_down, ..handle() })
+    }
+
+    fn told(service: &ServiceState, tasks: &[Task], handle: &Handle) -> String {
+        let went_away_under = |task: &Task| task.id.starts_with('x');
+        match judge(service, tasks, handle, went_away_under) {
             Look::Running(tasks, version) => {
                 let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
                 format!("running {} in version {version}", ids.join(" "))
@@ -309,8 +434,11 @@ mod tests {
             Look::Waiting(how_far) => how_far,
             Look::NoNode(why) => format!("no node: {why}"),
             Look::TaskFailed(task) => format!("failed {}", task.id),
+            Look::EngineWentAway(ids) => format!("taken down {}", ids.join(" ")),
             Look::GivenUp(why) => format!("given up: {why}"),
+            Look::GivenUpForAnEngine(why) => format!("given up for an engine: {why}"),
             Look::ChangedByHand(image) => format!("by hand: {image}"),
+            Look::ScaledToNothing => "scaled to nothing".to_owned(),
             Look::Removed => "removed".to_owned(),
         }
     }
@@ -351,6 +479,53 @@ mod tests {
     }
 
     #[test]
+    fn what_its_engine_takes_down_is_no_failure_unless_that_goes_on() {
+        let fine = ("a", NEW, "running", "running");
+        let (x, y) = (("x1", NEW, "failed", "shutdown"), ("x2", NEW, "complete", "shutdown"));
+        assert_eq!(seen(NEW, "", &[fine, x, y]), "taken down x1 x2");
+        assert_eq!(seen(NEW, "", &[fine, x, ("c", NEW, "failed", "shutdown")]), "failed c");
+        // Two replicas are wanted.
+        let most = 2 * TAKEN_DOWN_MAX;
+        assert_eq!(seen_after(most - 1, NEW, "", &[fine, x]), "taken down x1");
+        assert_eq!(seen_after(most, NEW, "", &[fine, x]), "failed x1");
+    }
+
+    #[test]
+    fn nodes_that_reboot_one_by_one_are_no_fault_of_a_global_service() {
+        let global = ServiceState { spec: json!({"Mode": {"Global": {}}}), ..service(NEW, "") };
+        let ids = ["a", "b", "c", "d"];
+        let mut all: Vec<_> = ids.iter().map(|id| (*id, NEW, "running", "running")).collect();
+        all.push(("x1", NEW, "failed", "shutdown"));
+        let after = |taken_down| told(&global, &tasks(&all), &Handle { taken_down, ..handle() });
+        let most = 4 * TAKEN_DOWN_MAX;
+        assert_eq!(after(most - 1), "taken down x1");
+        assert_eq!(after(most), "failed x1");
+        let alone = tasks(&[("x1", NEW, "failed", "shutdown")]);
+        assert_eq!(told(&global, &alone, &handle()), "taken down x1");
+    }
+
+    #[test]
+    fn an_update_that_swarm_gives_up_since_an_engine_went_away_is_tried_again_unless_that_goes_on() {
+        let running = tasks(&[("a", NEW, "running", "running")]);
+        let said = |task: &str, taken_down| {
+            let mut service = service(NEW, "paused@now");
+            let update = service.update.as_mut().expect("it is paused");
+            update.message = format!("update paused due to failure or early termination of task {task}");
+            // Of an earlier look.
+            let tasks_before = vec!["before".to_owned(), "x1".to_owned()];
+            let told = told(&service, &running, &Handle { taken_down, tasks_before, ..handle() });
+            told.split_once(": ").map(|(what, _)| what.to_owned()).expect("it says why")
+        };
+        assert_eq!(said("x1", 1), "given up for an engine");
+        assert_eq!(said("c", 1), "given up", "this one was not taken down");
+        assert_eq!(said("x1", 0), "given up", "none was taken down");
+        let most = 2 * TAKEN_DOWN_MAX;
+        assert_eq!(said("x1", most - 1), "given up for an engine");
+        assert_eq!(said("x1", most), "given up");
+        assert_eq!(engine_went_away(&handle(), "why").kind, FailureKind::Infrastructure);
+    }
+
+    #[test]
     fn a_change_by_a_person_is_told_from_a_rollback() {
         assert_eq!(seen("h/app@sha256:3333", "", &[]), "by hand: h/app@sha256:3333");
         assert_eq!(seen(OLD, "completed@now", &[]), format!("by hand: {OLD}"));
@@ -358,5 +533,12 @@ mod tests {
         assert_eq!(seen(OLD, "rollback_started@now", &[("a", NEW, "failed", "shutdown")]), "failed a");
         let waiting = ("a", NEW, "pending", "running");
         assert_eq!(seen(NEW, "updating@now", &[waiting]), "no node: no suitable node");
+    }
+
+    #[test]
+    fn no_task_at_all_is_no_proof_that_a_version_works() {
+        let mut none = service(NEW, "completed@now");
+        none.spec = json!({"Mode": {"Replicated": {"Replicas": 0}}});
+        assert_eq!(told(&none, &[], &handle()), "scaled to nothing");
     }
 }
