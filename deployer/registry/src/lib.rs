@@ -30,8 +30,11 @@ mod registry;
 mod api;
 mod server;
 
+mod glance;
+
 pub use api::{CATALOG_PAGE_DEFAULT, PAGE_MAX};
 pub use digest::{BadDigest, Digest};
+pub use glance::Glance;
 pub use manifest::MANIFEST_LEN_MAX;
 pub use name::{BadName, BadTag, Name, Tag};
 pub use registry::Registry;

@@ -114,7 +114,7 @@ impl Registry {
     }
 }
 
-fn read_port(file: &Path) -> Result<Option<u16>, BindError> {
+pub(crate) fn read_port(file: &Path) -> Result<Option<u16>, BindError> {
     match fs::read_to_string(file) {
         Ok(text) => match text.trim().parse() {
             Ok(port) if port != 0 => Ok(Some(port)),

@@ -32,6 +32,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 pub(crate) use durable::write as write_durably;
+pub(crate) use links::tagged;
 pub(crate) use manifests::{PutError, Reference};
 
 /// The directory, owned by this process.

@@ -1,7 +1,7 @@
 //! Which repository holds what: paths of links, and what can be listed of them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{At, Storage, StorageError, durable};
 use crate::digest::Digest;
@@ -64,13 +64,22 @@ impl Storage {
 
     /// The manifest that a tag names.
     pub(crate) fn tagged(&self, name: &Name, tag: &Tag) -> Result<Option<Digest>, StorageError> {
-        let path = self.link(name, TAGS, tag.as_str());
-        let Some(bytes) = durable::read(&path)? else { return Ok(None) };
-        let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
-        digest.map(Some).ok_or(StorageError::Damaged { path, what: "it holds no digest" })
+        tagged(&self.root, name, tag)
     }
 
     fn repository(&self, name: &Name) -> PathBuf {
-        self.root.join("repositories").join(name.as_str())
+        repository(&self.root, name)
     }
+}
+
+fn repository(root: &Path, name: &Name) -> PathBuf {
+    root.join("repositories").join(name.as_str())
+}
+
+/// The manifest that a tag names in the directory `root`, whoever has it.
+pub(crate) fn tagged(root: &Path, name: &Name, tag: &Tag) -> Result<Option<Digest>, StorageError> {
+    let path = repository(root, name).join(TAGS).join(tag.as_str());
+    let Some(bytes) = durable::read(&path)? else { return Ok(None) };
+    let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+    digest.map(Some).ok_or(StorageError::Damaged { path, what: "it holds no digest" })
 }
