@@ -1,13 +1,14 @@
-//! What people do to jobs: `POST /jobs/…/approve`, `cancel`, `rebuild`.
+//! What people do to jobs: `POST /jobs/…/approve`, `cancel`, `rebuild`; and `POST /confirm`.
 
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Redirect;
 use ci_core::event::{Event, Phase, What};
-use ci_core::{JobId, Refused};
+use ci_core::{JobId, Level, Refused};
+use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -98,6 +99,29 @@ pub(crate) async fn rebuild(
         }
     }
     done(&site, &headers, &shown, asked)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    level: String,
+}
+
+/// `POST /confirm`: changes what waits for a person.
+pub(crate) async fn confirm(
+    State(site): State<Site>,
+    _: MayAct,
+    headers: HeaderMap,
+    Form(wanted): Form<Wanted>,
+) -> Result<Redirect, Failed> {
+    let level = match wanted.level.as_str() {
+        "none" => None,
+        name => Some(name.parse::<Level>().map_err(|bad| {
+            Failed::new(Frame::of(&site, &headers), StatusCode::BAD_REQUEST, format!("Not done: {bad}."))
+        })?),
+    };
+    tracing::info!(level = %wanted.level, by = BY, "the level that waits for a person is changed");
+    site.engine.set_confirm(level).await;
+    Ok(Redirect::to(&format!("{}/", site.options.base)))
 }
 
 /// Waits for a new job of this operation.

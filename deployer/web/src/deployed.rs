@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ci_core::KeyDigest;
-use ci_core::engine::{NodeState, StageView};
+use ci_core::engine::{NodeState, Snapshot, StageView};
 use ci_core::store::{JobFilter, JobRecord, JobState, Store};
+use ci_core::{Failure, KeyDigest};
 use serde_json::Value as Json;
 
 use crate::facts;
@@ -26,19 +26,47 @@ pub(crate) struct Group {
     pub(crate) places: Vec<Place>,
 }
 
+impl Group {
+    /// How many places stand how: `3 ok, 1 failed`.
+    pub(crate) fn told(&self) -> String {
+        let mut counts: Vec<(Mark, usize)> = Vec::new();
+        for place in &self.places {
+            match counts.iter_mut().find(|(mark, _)| *mark == place.mark) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((place.mark, 1)),
+            }
+        }
+        let told: Vec<_> = counts.iter().map(|(mark, count)| format!("{count} {}", mark.word())).collect();
+        told.join(", ")
+    }
+}
+
 /// A tag, a service, a file: what a publisher fills.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// For people: `site_web on local`.
     pub(crate) name: String,
     pub(crate) mark: Mark,
+    /// What its value comes from in the end: `head of live in /srv/site`.
+    pub(crate) source: Option<String>,
     /// What is going on, where it is more than the mark says.
-    pub(crate) says: Option<String>,
+    pub(crate) why: Option<Why>,
     /// The job under way, or the newest.
     pub(crate) job: Option<String>,
     /// What is to be there, if that is not what is.
     pub(crate) wanted: Option<String>,
     pub(crate) holds: Option<Holds>,
+    /// Somebody else changed it since, or it can't be looked at: what it is known to hold is only how it was left.
+    pub(crate) is_doubtful: bool,
+}
+
+/// Why a place does not hold what it should.
+#[derive(Debug)]
+pub(crate) struct Why {
+    pub(crate) says: String,
+    pub(crate) hint: Option<String>,
+    /// The job that it is about, if that is another's.
+    pub(crate) job: Option<String>,
 }
 
 /// What a place is known to hold.
@@ -87,7 +115,12 @@ impl Holds {
 
     /// Enough of the commit to know it by.
     pub(crate) fn commit_short(&self) -> Option<&str> {
-        self.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit))
+        self.commit.as_deref().map(|commit| commit.get(..8).unwrap_or(commit))
+    }
+
+    /// The end of the repository's path.
+    pub(crate) fn repo_short(&self) -> Option<&str> {
+        self.repo.as_deref().map(|repo| repo.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(repo))
     }
 
     pub(crate) fn digest_short(&self) -> Option<&str> {
@@ -121,12 +154,15 @@ impl Cached {
             return groups.clone();
         }
         let stages = site.engine.stages().await;
+        let snapshot = site.engine.snapshot().await;
         let store = site.engine.store().clone();
         let groups = Arc::new(
-            tokio::task::spawn_blocking(move || groups(&store, &stages)).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "what runs where can't be told");
-                Vec::new()
-            }),
+            tokio::task::spawn_blocking(move || groups(&store, &stages, &snapshot)).await.unwrap_or_else(
+                |error| {
+                    tracing::error!(%error, "what runs where can't be told");
+                    Vec::new()
+                },
+            ),
         );
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((step, groups.clone()));
         groups
@@ -134,7 +170,7 @@ impl Cached {
 }
 
 /// Those that come last in the pipeline first: what users see.
-fn groups(store: &Store, stages: &[StageView]) -> Vec<Group> {
+fn groups(store: &Store, stages: &[StageView], snapshot: &Snapshot) -> Vec<Group> {
     let mut seen = HashSet::new();
     let ops = stages
         .iter()
@@ -142,10 +178,10 @@ fn groups(store: &Store, stages: &[StageView]) -> Vec<Group> {
         .filter(|stage| stage.publishes)
         .map(|stage| stage.op.as_str())
         .filter(|op| seen.insert(*op));
-    ops.map(|op| Group { op: op.to_owned(), places: places(store, op, stages) }).collect()
+    ops.map(|op| Group { op: op.to_owned(), places: places(store, op, stages, snapshot) }).collect()
 }
 
-fn places(store: &Store, op: &str, stages: &[StageView]) -> Vec<Place> {
+fn places(store: &Store, op: &str, stages: &[StageView], snapshot: &Snapshot) -> Vec<Place> {
     let good = JobFilter { op: Some(op.to_owned()), state: Some(JobState::Ok), ..JobFilter::default() };
     let mut newest: HashMap<KeyDigest, JobRecord> = HashMap::new();
     for record in store.jobs(&good, LOOKED_THROUGH_MAX) {
@@ -155,52 +191,82 @@ fn places(store: &Store, op: &str, stages: &[StageView]) -> Vec<Place> {
     let mut places: Vec<Place> = stages
         .iter()
         .filter(|stage| stage.op == op)
-        .filter(|stage| stage.asked.as_ref().is_none_or(|it| asked.insert(it.key)))
-        .map(|stage| place(stage, stages, &newest))
+        .filter(|stage| key(stage).is_none_or(|key| asked.insert(key)))
+        .map(|stage| place(stage, snapshot, &newest))
         .collect();
-    // After a start with something broken upstream nothing asks for them. They are there all the same.
+    // No publisher of the pipeline is known to fill them. They are there all the same.
     let mut others: Vec<_> = newest.iter().filter(|(key, _)| !asked.contains(key)).collect();
     others.sort_by(|a, b| a.1.intent.summary.cmp(&b.1.intent.summary));
     places.extend(others.into_iter().map(|(_, record)| Place {
         name: place_of(&record.intent.summary).to_owned(),
-        mark: Mark::Passed,
-        says: Some("deployed earlier; the pipeline does not ask for it now".to_owned()),
+        mark: Mark::Skipped,
+        source: None,
+        why: Some(Why {
+            says: "deployed earlier; the pipeline does not ask for it now".to_owned(),
+            hint: None,
+            job: None,
+        }),
         job: Some(record.intent.job.to_string()),
         wanted: None,
         holds: Holds::of(record),
+        is_doubtful: false,
     }));
     places
 }
 
-fn label(stages: &[StageView], node: usize) -> Option<&str> {
-    stages.iter().find(|stage| stage.node == node).map(|stage| stage.label.as_str())
+/// Which place a publisher fills, if that is known.
+fn key(stage: &StageView) -> Option<KeyDigest> {
+    stage.place.as_ref().map(|place| place.key).or(stage.asked.as_ref().map(|asked| asked.key))
 }
 
-fn place(stage: &StageView, stages: &[StageView], newest: &HashMap<KeyDigest, JobRecord>) -> Place {
-    let mark = Mark::of_node(&stage.state);
-    let holds = stage.asked.as_ref().and_then(|asked| newest.get(&asked.key)).and_then(Holds::of);
-    let says = match &stage.state {
-        NodeState::Failed { failure } => Some(failure.to_string()),
-        NodeState::Blocked { by, failure } => Some(match by.and_then(|by| label(stages, by)) {
-            Some(by) => format!("{by} failed: {failure}"),
-            None => failure.to_string(),
+fn place(stage: &StageView, snapshot: &Snapshot, newest: &HashMap<KeyDigest, JobRecord>) -> Place {
+    let mark = Mark::of_stage(stage);
+    let holds = key(stage).and_then(|key| newest.get(&key)).and_then(Holds::of);
+    let name = match (&stage.place, &stage.asked) {
+        (Some(place), _) => &place.name,
+        (None, Some(asked)) => place_of(&asked.summary),
+        (None, None) => &stage.label,
+    };
+    let other = |at: &Option<usize>| at.and_then(|at| snapshot.nodes.get(at));
+    let its_job = |at: &Option<usize>| other(at)?.job.as_ref().map(ToString::to_string);
+    let why = match &stage.state {
+        NodeState::Failed { failure } => {
+            Some(Why { says: failure.message.clone(), hint: failure.hint.clone(), job: None })
+        }
+        NodeState::Blocked { by, failure } => Some(Why {
+            says: match other(by) {
+                Some(by) => format!("{} failed: {}", facts::with_short_digests(by.title()), failure.message),
+                None => failure.message.clone(),
+            },
+            hint: failure.hint.clone(),
+            job: its_job(by),
         }),
-        NodeState::Waiting { on, activity } => Some(format!(
-            "{} is {activity}",
-            on.and_then(|on| label(stages, on)).unwrap_or("what comes before it")
-        )),
+        NodeState::Waiting { on, activity } => Some(Why {
+            says: match other(on) {
+                Some(on) => format!("{} is {activity}", facts::with_short_digests(on.title())),
+                None => format!("what comes before it is {activity}"),
+            },
+            hint: None,
+            job: its_job(on),
+        }),
         NodeState::Ok | NodeState::Active { .. } => None,
     };
+    // What became of the place comes before what is to become of it.
+    let drift = |drift: &Failure| Why { says: drift.message.clone(), hint: drift.hint.clone(), job: None };
+    let why = stage.drift.as_ref().map(drift).or(why);
     let wanted = match (mark, &stage.asked) {
-        (Mark::Ok | Mark::Blocked | Mark::Pending, _) | (_, None) => None,
+        // Nothing comes next where somebody else changed the place: it is left so.
+        (Mark::Ok | Mark::Doubtful | Mark::Blocked | Mark::Pending, _) | (_, None) => None,
         (_, Some(asked)) => value_of(&asked.summary).map(|value| facts::with_short_digests(&value)),
     };
     Place {
-        name: stage.asked.as_ref().map_or(stage.label.as_str(), |asked| place_of(&asked.summary)).to_owned(),
+        name: name.to_owned(),
         mark,
-        says,
+        source: facts::source(snapshot, stage.node).map(|node| node.label.clone()),
+        why,
         job: stage.job.as_ref().map(ToString::to_string),
         wanted,
         holds,
+        is_doubtful: stage.drift.is_some(),
     }
 }

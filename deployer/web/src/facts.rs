@@ -1,11 +1,14 @@
 //! Key fields and outcomes, which are JSON of whatever form, as people read them.
 
+use ci_core::engine::{NodeView, Snapshot};
 use serde_json::{Map, Value as Json};
 
 use crate::moment;
 
 /// How many facts of one value are shown.
 const FACTS_MAX: usize = 64;
+/// The longest value of a difference that is told in one line, characters.
+const GLANCE_MAX: usize = 40;
 /// The longest text of one fact, characters.
 const TEXT_MAX: usize = 400;
 
@@ -67,6 +70,14 @@ fn cut(text: &str) -> String {
     }
 }
 
+/// What a node's value comes from in the end, if that is another: many steps are called the same.
+pub(crate) fn source(snapshot: &Snapshot, node: usize) -> Option<&NodeView> {
+    // A gate's value is its last input. Inputs come before what depends on them.
+    let before = |at: &usize| snapshot.nodes.get(*at)?.inputs.last().copied().filter(|input| input < at);
+    let first = std::iter::successors(Some(node), before).last()?;
+    snapshot.nodes.get(first).filter(|_| first != node)
+}
+
 /// The text of the first field of this name, wherever it is.
 pub(crate) fn find<'a>(value: &'a Json, name: &str) -> Option<&'a str> {
     match value {
@@ -121,6 +132,29 @@ pub(crate) struct Difference {
     pub(crate) old: Option<String>,
     /// `None`: there is none any more.
     pub(crate) new: Option<String>,
+}
+
+impl Difference {
+    /// `commit.id 3f9a2c51 → 90b1c7aa`, for a line that is read at a glance.
+    pub(crate) fn told(&self) -> String {
+        let short = |text: &Option<String>| match text {
+            None => "none".to_owned(),
+            Some(text) if is_hex(text) => text[..8].to_owned(),
+            Some(text) => {
+                let text = with_short_digests(text);
+                match text.char_indices().nth(GLANCE_MAX) {
+                    Some((at, _)) => format!("{}…", &text[..at]),
+                    None => text,
+                }
+            }
+        };
+        format!("{} {} → {}", self.name, short(&self.old), short(&self.new))
+    }
+}
+
+/// Whether it is a hash: a few of its digits tell it from others.
+fn is_hex(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 pub(crate) fn differences(old: &[Fact], new: &[Fact]) -> Vec<Difference> {
@@ -186,5 +220,9 @@ mod tests {
                 Difference { name: "c".into(), old: some("3"), new: None },
             ]
         );
+        let told: Vec<_> = told.iter().map(Difference::told).collect();
+        assert_eq!(told, ["b 2 → 4", "d none → 5", "c 3 → none"]);
+        let ids = Difference { name: "id".into(), old: some(&"ab".repeat(20)), new: some(&"é".repeat(50)) };
+        assert_eq!(ids.told(), format!("id abababab → {}…", "é".repeat(40)));
     }
 }

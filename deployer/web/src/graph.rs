@@ -23,7 +23,6 @@ mod drawing;
 mod facts;
 mod label;
 mod layout;
-mod look;
 mod reduce;
 mod svg;
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) op: String,
     pub(crate) summary: String,
+    /// What it would do, or does: the end of a sentence. Of one that is over nobody asks.
+    pub(crate) would: String,
     pub(crate) mark: Mark,
     /// Why it failed, or what it waits for.
     pub(crate) says: Option<String>,
@@ -51,6 +53,7 @@ impl Row {
             id: job.id.to_string(),
             op: job.op.clone(),
             summary: facts::with_short_digests(&job.summary),
+            would: facts::with_short_digests(&job.would),
             mark: Mark::of_live(job),
             says,
             began: Moment::now(job.queued_at_ms),
@@ -64,6 +67,7 @@ impl Row {
             id: job.intent.job.to_string(),
             op: job.intent.op.clone(),
             summary: facts::with_short_digests(&job.intent.summary),
+            would: String::new(),
             mark: Mark::of_record(job),
             says: outcome.and_then(|o| o.result.as_ref().err()).map(ToString::to_string),
             began: Moment::now(job.intent.started_at_ms),

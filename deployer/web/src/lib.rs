@@ -47,6 +47,7 @@ mod server;
 mod site;
 mod stream;
 mod text;
+mod trouble;
 
 pub mod ansi;
 pub mod graph;

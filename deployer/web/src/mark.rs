@@ -1,84 +1,102 @@
 //! States, told by a colour, a symbol and a word: each is enough.
 
 use ci_core::current::Activity;
-use ci_core::engine::NodeState;
+use ci_core::engine::{NodeState, NodeView, StageView};
 use ci_core::event::Phase;
 use ci_core::store::JobRecord;
 use ci_core::{FailureKind, LiveJob};
 
-/// How something stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How something stands, in order of how much a person wants to know about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mark {
     Ok,
-    Failed,
-    /// Something before it failed.
-    Blocked,
+    /// It does not apply.
+    Skipped,
+    /// A newer value took its place.
+    Superseded,
     /// Something before it has no value yet.
     Pending,
-    Queued,
-    Running,
-    /// A person must approve it.
-    Waiting,
-    Retrying,
-    Cancelled,
-    /// A newer value took its place, or it does not apply.
-    Passed,
     /// Begun, and cut by a restart; or it never ran.
     Open,
+    /// Something before it failed.
+    Blocked,
+    Queued,
+    Running,
+    Retrying,
+    /// A person must approve it.
+    Waiting,
+    /// It has a value, which may not hold any more: not read lately, or changed by somebody since.
+    Doubtful,
+    Cancelled,
+    Failed,
 }
 
 impl Mark {
-    /// Its class in the style sheet.
+    /// Its class in the style sheets.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
+            Self::Skipped | Self::Superseded => "passed",
             Self::Pending => "pending",
+            Self::Open => "open",
+            Self::Blocked => "blocked",
             Self::Queued => "queued",
             Self::Running => "running",
-            Self::Waiting => "confirmation",
             Self::Retrying => "retrying",
+            Self::Waiting => "confirmation",
+            Self::Doubtful => "doubtful",
             Self::Cancelled => "cancelled",
-            Self::Passed => "passed",
-            Self::Open => "open",
+            Self::Failed => "failed",
         }
     }
 
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Ok => "✓",
-            Self::Failed => "✗",
-            Self::Blocked => "⊘",
+            Self::Skipped | Self::Superseded => "–",
             Self::Pending => "·",
-            Self::Queued => "…",
-            Self::Running => "▶\u{fe0e}",
-            Self::Waiting => "?",
-            Self::Retrying => "↻",
-            Self::Cancelled => "■",
-            Self::Passed => "–",
             Self::Open => "~",
+            Self::Blocked => "⊘",
+            Self::Queued => "…",
+            // The second character says: as text, not as a picture.
+            Self::Running => "▶\u{fe0e}",
+            Self::Retrying => "↻",
+            Self::Waiting => "?",
+            Self::Doubtful => "!",
+            Self::Cancelled => "■",
+            Self::Failed => "✗",
         }
     }
 
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
+            Self::Skipped => "skipped",
+            Self::Superseded => "superseded",
             Self::Pending => "waiting",
+            Self::Open => "cut short",
+            Self::Blocked => "blocked",
             Self::Queued => "queued",
             Self::Running => "running",
-            Self::Waiting => "waits for you",
             Self::Retrying => "tried again soon",
+            Self::Waiting => "waits for you",
+            Self::Doubtful => "in doubt",
             Self::Cancelled => "cancelled",
-            Self::Passed => "superseded",
-            Self::Open => "cut short",
+            Self::Failed => "failed",
         }
     }
 
-    pub(crate) fn of_node(state: &NodeState) -> Self {
+    pub(crate) fn of_node(node: &NodeView) -> Self {
+        Self::of_state(&node.state, node.stale.is_some() || node.drift.is_some())
+    }
+
+    pub(crate) fn of_stage(stage: &StageView) -> Self {
+        Self::of_state(&stage.state, stage.drift.is_some())
+    }
+
+    fn of_state(state: &NodeState, is_doubtful: bool) -> Self {
         match state {
+            NodeState::Ok if is_doubtful => Self::Doubtful,
             NodeState::Ok => Self::Ok,
             NodeState::Active { activity } => match activity {
                 Activity::Queued => Self::Queued,
@@ -87,6 +105,8 @@ impl Mark {
                 Activity::Retrying => Self::Retrying,
             },
             NodeState::Failed { failure } => Self::of_failure(failure.kind),
+            // Downstream of what does not apply, nothing applies.
+            NodeState::Blocked { failure, .. } if failure.kind == FailureKind::Skipped => Self::Skipped,
             NodeState::Blocked { .. } => Self::Blocked,
             NodeState::Waiting { .. } => Self::Pending,
         }
@@ -95,7 +115,8 @@ impl Mark {
     fn of_failure(kind: FailureKind) -> Self {
         match kind {
             FailureKind::Cancelled => Self::Cancelled,
-            FailureKind::Superseded | FailureKind::Skipped => Self::Passed,
+            FailureKind::Superseded => Self::Superseded,
+            FailureKind::Skipped => Self::Skipped,
             FailureKind::Transient | FailureKind::Infrastructure | FailureKind::Permanent => Self::Failed,
         }
     }

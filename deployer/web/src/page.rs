@@ -30,7 +30,11 @@ impl Frame {
     /// Taken before the page reads anything else.
     pub(crate) fn of(site: &Site, headers: &HeaderMap) -> Self {
         let step = site.step();
-        let (mark, says) = match &site.engine.status().borrow().outcome {
+        let status = site.engine.status().borrow().clone();
+        let (mark, says) = match &status.outcome {
+            Ok(()) if 0 < status.doubts => {
+                (Mark::Doubtful, "Everything was as the pipeline says, but may not be so now".to_owned())
+            }
             Ok(()) => (Mark::Ok, "Everything is as the pipeline says".to_owned()),
             Err(Pending::Active(activity)) => match activity {
                 Activity::Queued => (Mark::Queued, "Work is queued".to_owned()),
@@ -40,7 +44,7 @@ impl Frame {
                 }
                 Activity::Retrying => (Mark::Retrying, "Something failed and is tried again".to_owned()),
             },
-            Err(Pending::Failed(failure)) => (Mark::Failed, failure.to_string()),
+            Err(Pending::Failed(_)) => (Mark::Failed, "Not everything is as the pipeline says".to_owned()),
         };
         Self {
             name: site.options.name.clone(),

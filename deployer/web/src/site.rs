@@ -16,7 +16,7 @@ use crate::{
     access, act, assets, deployed, follow, graph, guard, job, jobs, live, options, overview, pipeline,
 };
 
-/// The longest body of a request, bytes: our forms have none.
+/// The longest body of a request, bytes: our forms have one short field at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// What the handlers share. Clones are the same.
@@ -65,6 +65,7 @@ pub fn router(engine: Handle, options: options::Options) -> Router {
         .route("/jobs/{day}/{rest}/approve", post(act::approve))
         .route("/jobs/{day}/{rest}/cancel", post(act::cancel))
         .route("/jobs/{day}/{rest}/rebuild", post(act::rebuild))
+        .route("/confirm", post(act::confirm))
         .route("/events", get(live::events))
         .route("/login", get(access::login))
         .route("/logout", post(access::logout))

@@ -93,6 +93,8 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 
 /// An event with this name and text.
 pub(crate) fn event(name: &str, text: &str) -> Event {
+    // Browsers pass over an event without data.
+    let text = if text.is_empty() { " " } else { text };
     // A carriage return would end a line of the stream.
     Event::default().event(name).data(text.replace('\r', ""))
 }

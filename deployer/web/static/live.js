@@ -4,7 +4,8 @@
 // goes on is followed from data-seen, which says how far the page shows it.
 "use strict";
 (() => {
-  const LINES_MAX = 5000; // in the page; older ones are behind a link
+  const LINES_MAX = 2000; // in the page; older ones are behind a link
+  const DRAW_EVERY_MS = 100; // a log that floods in leaves time for everything else
   const CLOSED_RETRY_MS = 5000;
   const OLD_RETRY_MS = 1000;
   const AGO_EVERY_MS = 20000;
@@ -36,12 +37,7 @@
   function take(page) {
     for (const fresh of page.querySelectorAll("[data-live]")) {
       const old = document.querySelector(`[data-live="${CSS.escape(fresh.dataset.live)}"]`);
-      if (!old || old.outerHTML === fresh.outerHTML) continue;
-      for (const details of old.querySelectorAll("details[id]")) {
-        const its = fresh.querySelector(`#${CSS.escape(details.id)}`);
-        if (its) its.open = details.open;
-      }
-      old.replaceWith(document.adoptNode(fresh));
+      if (old) become(old, fresh);
     }
     document.title = page.title;
     step = page.body.dataset.step;
@@ -53,6 +49,42 @@
     }
   }
 
+  // Changes only what differs: what has the focus, is selected or being pressed stays. What has a key is only ever
+  // taken for what has the same one: a button that is pressed does not become that of another job.
+  const key = (node) => node?.id || node?.dataset?.key || node?.getAttribute?.("action") || "";
+  function become(old, fresh) {
+    if (old.nodeName !== fresh.nodeName || key(old) !== key(fresh)) return old.replaceWith(fresh);
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.data !== fresh.data) old.data = fresh.data;
+      return;
+    }
+    const isPersons = (name) => name === "open" && old.nodeName === "DETAILS";
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name) && !isPersons(name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value && !isPersons(name)) old.setAttribute(name, value);
+    }
+    const kept = new Set([...fresh.children].map(key));
+    let at = old.firstChild;
+    const drop = () => {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    };
+    for (const node of [...fresh.childNodes]) {
+      while (at && key(at) && !kept.has(key(at))) drop();
+      if (at && key(at) === key(node)) {
+        const next = at.nextSibling;
+        become(at, node);
+        at = next;
+      } else {
+        old.insertBefore(node, at);
+      }
+    }
+    while (at) drop();
+  }
+
   // A picture that is being made.
   function lookAgain() {
     if (document.querySelector("[data-old]")) setTimeout(refresh, OLD_RETRY_MS);
@@ -62,7 +94,9 @@
 
   const done = document.getElementById("done");
   const open = document.getElementById("window");
-  let added = "";
+  let added = []; // with how many lines each has
+  let addedLines = 0;
+  let skipped = false; // some were not shown, so all before them go
   let leaving = 0; // lines that left the window since it was shown
   let shown = null;
   let drawing = 0;
@@ -70,8 +104,11 @@
     drawing = 0;
     const page = document.scrollingElement;
     const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
-    if (added) done.insertAdjacentHTML("beforeend", added);
-    added = "";
+    if (skipped) done.textContent = "";
+    skipped = false;
+    if (added.length) done.insertAdjacentHTML("beforeend", added.map((some) => some.html).join(""));
+    added = [];
+    addedLines = 0;
     if (shown !== null) open.innerHTML = shown;
     shown = null;
     for (; leaving > 0 && open.firstElementChild; leaving--) open.firstElementChild.remove();
@@ -82,7 +119,9 @@
       range.setStartBefore(done.firstElementChild);
       range.setEndAfter(done.children[extra - 1]);
       range.deleteContents();
-      const first = Number(done.querySelector("a.n").dataset.n);
+    }
+    const first = Number(done.querySelector("a.n")?.dataset.n ?? 1);
+    if (first > 1) {
       const earlier = document.getElementById("earlier");
       earlier.hidden = false;
       earlier.firstElementChild.href = `?line=${first - 1}#L${first - 1}`;
@@ -90,7 +129,18 @@
     if (atEnd) page.scrollTop = page.scrollHeight;
   }
   function drawSoon() {
-    if (!drawing) drawing = requestAnimationFrame(draw);
+    if (!drawing) drawing = setTimeout(() => requestAnimationFrame(draw), DRAW_EVERY_MS);
+  }
+  function add(html) {
+    const lines = html.split('<div class="line">').length - 1;
+    added.push({ html, lines });
+    addedLines += lines;
+    leaving += lines;
+    // What would be gone at once is not shown first.
+    while (addedLines - added[0].lines >= LINES_MAX) {
+      addedLines -= added.shift().lines;
+      skipped = true;
+    }
   }
 
   // One connection: browsers allow few.
@@ -116,8 +166,7 @@
     if (!following) return;
     source.addEventListener("log", (event) => {
       log.dataset.seen = event.lastEventId;
-      added += event.data;
-      leaving += event.data.split('<div class="line">').length - 1;
+      add(event.data);
       drawSoon();
     });
     source.addEventListener("window", (event) => {

@@ -14,9 +14,9 @@ use ci_core::engine::NodeKind;
 
 use super::facts::Facts;
 use super::layout::{Shape, Size};
-use super::look::Look;
 use super::reduce::{Edges, bypass, crossed_ranks, reduced};
 use super::{BOXES_MAX, CROSSED_RANKS_MAX, EDGES_MAX};
+use crate::mark::Mark;
 
 /// See the module.
 pub(super) struct Drawing {
@@ -35,7 +35,7 @@ pub(super) enum Drawn {
 pub(super) struct Boxed {
     pub(super) label: String,
     pub(super) kind: NodeKind,
-    pub(super) look: Look,
+    pub(super) mark: Mark,
     /// One line.
     pub(super) state: String,
     /// All there is to say.
@@ -133,12 +133,12 @@ fn saves_edges(sources: usize, users: usize) -> bool {
 impl Boxed {
     fn of(facts: &Facts<'_>, at: usize) -> Self {
         let node = facts.node(at);
-        let look = facts.look(at);
+        let mark = facts.mark(at);
         Self {
             label: node.label.clone(),
             kind: node.kind,
-            look,
-            state: look.word().to_owned(),
+            mark,
+            state: mark.word().to_owned(),
             details: facts.state(at),
             job: node.job.clone(),
             count: 1,
@@ -146,13 +146,13 @@ impl Boxed {
     }
 
     fn group(facts: &Facts<'_>, word: &str, members: &[usize]) -> Self {
-        let mut counts: BTreeMap<Look, usize> = BTreeMap::new();
-        members.iter().for_each(|at| *counts.entry(facts.look(*at)).or_default() += 1);
-        let told: Vec<_> = counts.iter().rev().map(|(look, n)| format!("{n} {}", look.word())).collect();
+        let mut counts: BTreeMap<Mark, usize> = BTreeMap::new();
+        members.iter().for_each(|at| *counts.entry(facts.mark(*at)).or_default() += 1);
+        let told: Vec<_> = counts.iter().rev().map(|(mark, n)| format!("{n} {}", mark.word())).collect();
         Self {
             label: format!("{word} × {}", members.len()),
             kind: facts.node(members[0]).kind,
-            look: counts.last_key_value().map_or(Look::Ok, |(look, _)| *look),
+            mark: counts.last_key_value().map_or(Mark::Ok, |(mark, _)| *mark),
             state: told.join(", "),
             details: told.join("\n"),
             job: None,

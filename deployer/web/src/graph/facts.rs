@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use ci_core::engine::{NodeKind, NodeState, NodeView, Snapshot};
 
-use super::look::Look;
 use super::reduce::Edges;
+use crate::mark::Mark;
 
 pub(super) struct Facts<'a> {
     nodes: &'a [NodeView],
@@ -74,8 +74,8 @@ impl<'a> Facts<'a> {
         self.depth[at]
     }
 
-    pub(super) fn look(&self, at: usize) -> Look {
-        Look::of(&self.nodes[at])
+    pub(super) fn mark(&self, at: usize) -> Mark {
+        Mark::of_node(&self.nodes[at])
     }
 
     /// The label of what its value comes from in the end: many steps are called the same.
@@ -96,9 +96,16 @@ impl<'a> Facts<'a> {
             NodeState::Waiting { on, activity } => format!("waiting: {} is {activity}", origin(on)),
             state => state.to_string(),
         };
-        match &node.stale {
-            Some(why) => format!("{state}, but not fresh: {why}"),
-            None => state,
+        let state = match (&node.would, &node.state) {
+            (Some(would), NodeState::Waiting { .. } | NodeState::Active { .. }) => {
+                format!("would {would}: {state}")
+            }
+            _ => state,
+        };
+        match (&node.stale, &node.drift) {
+            (Some(why), _) => format!("{state}, but not fresh: {why}"),
+            (None, Some(drift)) => format!("{state}, but {drift}"),
+            (None, None) => state,
         }
     }
 

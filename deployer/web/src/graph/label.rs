@@ -1,7 +1,7 @@
 //! Labels of any script in boxes of limited width.
 
 /// How many columns of a label are shown.
-const COLUMNS_MAX: usize = 40;
+const COLUMNS_MAX: usize = 32;
 
 /// How wide a text is, in columns of a Latin letter's width. An estimate: nobody knows the reader's font.
 pub(super) fn columns(text: &str) -> usize {

@@ -26,7 +26,7 @@ impl Size {
     /// Of a box with this label. Its state has room in every case, so that nothing moves when only states change.
     pub(super) fn of(label: &str) -> Self {
         let columns = label::columns(&label::shortened(label));
-        Self { width: (columns * 15 / 2 + 48).max(200) as u32, height: 44 }
+        Self { width: (columns * 15 / 2 + 48).max(180) as u32, height: 44 }
     }
 }
 
@@ -88,7 +88,7 @@ fn placed(shape: &Shape) -> Option<Layout> {
         rankdir: RankDir::LR,
         nodesep: 18.0,
         edgesep: 14.0,
-        ranksep: 48.0,
+        ranksep: 34.0,
         marginx: 12.0,
         marginy: 12.0,
         ranker,

@@ -9,7 +9,7 @@ use super::drawing::{Boxed, Drawing, Drawn};
 use super::facts::Facts;
 use super::label;
 use super::layout::{Layout, Shape};
-use super::look::Look;
+use crate::mark::Mark;
 use crate::text;
 
 /// How many nodes a list names.
@@ -111,7 +111,7 @@ fn draw_box(out: &mut String, boxed: &Boxed, (width, height): (f64, f64), (x, y)
         NodeKind::Monitor => "monitor",
         NodeKind::Combinator => "combinator",
     };
-    let (element, class) = (if boxed.job.is_some() { "a" } else { "g" }, boxed.look.class());
+    let (element, class) = (if boxed.job.is_some() { "a" } else { "g" }, boxed.mark.class());
     _ = write!(out, r#"<{element} class="node {kind} {class}""#);
     match &boxed.job {
         Some(job) => _ = write!(out, r#" href="/jobs/{job}""#),
@@ -144,7 +144,7 @@ fn draw_box(out: &mut String, boxed: &Boxed, (width, height): (f64, f64), (x, y)
         r#"<text class="symbol" x="{:.1}" y="{:.1}">{}</text>"#,
         left + 20.0,
         y + 6.0,
-        boxed.look.symbol()
+        boxed.mark.symbol()
     );
     for (class, dy, line) in [("label", -3.0, &boxed.label), ("state", 13.0, &boxed.state)] {
         _ = write!(out, r#"<text class="{class}" x="{:.1}" y="{:.1}">"#, left + 36.0, y + dy);
@@ -157,15 +157,15 @@ fn draw_box(out: &mut String, boxed: &Boxed, (width, height): (f64, f64), (x, y)
 /// The nodes that a person wants to know about, worst first.
 pub(super) fn list(facts: &Facts<'_>) -> String {
     let mut named: Vec<_> =
-        facts.boxed().map(|at| (facts.look(at), at)).filter(|(look, _)| is_news(*look)).collect();
-    named.sort_by_key(|(look, at)| (std::cmp::Reverse(*look), *at));
+        facts.boxed().map(|at| (facts.mark(at), at)).filter(|(mark, _)| is_news(*mark)).collect();
+    named.sort_by_key(|(mark, at)| (std::cmp::Reverse(*mark), *at));
     if named.is_empty() {
         return String::new();
     }
     let mut out = String::from(r#"<ul class="pipeline-list">"#);
-    for (look, at) in named.iter().take(LISTED_MAX) {
+    for (mark, at) in named.iter().take(LISTED_MAX) {
         let node = facts.node(*at);
-        _ = write!(out, r#"<li class="{}"><span aria-hidden="true">{}</span> "#, look.class(), look.symbol());
+        _ = write!(out, r#"<li class="{}"><span aria-hidden="true">{}</span> "#, mark.class(), mark.symbol());
         if let Some(job) = &node.job {
             _ = write!(out, r#"<a href="/jobs/{job}">"#);
         }
@@ -187,6 +187,6 @@ pub(super) fn list(facts: &Facts<'_>) -> String {
 }
 
 /// Not at rest, and not merely behind something that is not.
-fn is_news(look: Look) -> bool {
-    look > Look::Blocked
+fn is_news(mark: Mark) -> bool {
+    mark > Mark::Blocked
 }

@@ -15,7 +15,17 @@ impl Pipeline {
     fn add(&mut self, kind: NodeKind, label: &str, inputs: &[usize]) -> usize {
         let id = self.0.nodes.len();
         let (label, inputs) = (label.to_owned(), inputs.to_vec());
-        self.0.nodes.push(NodeView { id, label, kind, inputs, state: NodeState::Ok, job: None, stale: None });
+        self.0.nodes.push(NodeView {
+            id,
+            label,
+            kind,
+            inputs,
+            would: None,
+            state: NodeState::Ok,
+            job: None,
+            stale: None,
+            drift: None,
+        });
         id
     }
 
@@ -108,7 +118,7 @@ async fn plumbing_is_not_drawn_and_a_chain_is_straight() {
     assert_eq!(
         labels,
         [
-            "head of live in htt…ple.com/team/site-0",
+            "head of live in…com/team/site-0",
             "build Dockerfile",
             "run /site test",
             "push team/site-0:live",
@@ -169,7 +179,7 @@ async fn a_change_of_states_moves_nothing() {
     let places =
         |html: &str| boxes(html).into_iter().map(|(label, _, place)| (label, place)).collect::<Vec<_>>();
     assert_eq!(places(&before), places(&after));
-    assert!(after.contains("waiting for confirmation") && !before.contains("waiting"));
+    assert!(after.contains("waits for you") && !before.contains("waits"));
     assert_eq!(pictures.shared.kept().layouts.len(), 1, "no new layout was made");
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use ci_core::current::{all, build_with, monitor_with, publish_with};
+use ci_core::current::{all, build_with, monitor_with, publish_at};
 use ci_core::engine::Handle;
 use ci_core::event::{Event, Phase, What};
 use ci_core::{
-    Bind, Bindings, Builder, Current, DEFAULT, Engine, Job, JobId, Level, Monitor, OpError, OpId, Publisher,
-    Unbound, Watch,
+    Bind, Bindings, Builder, Current, DEFAULT, Engine, Failure, Job, JobId, Level, Monitor, OpError, OpId,
+    Publisher, Unbound, Watch,
 };
 use ci_web::{Options, Token};
 use futures::StreamExt as _;
@@ -35,6 +35,9 @@ struct Shared {
     /// Nothing happens before somebody listens.
     begun: watch::Sender<bool>,
     head: watch::Sender<String>,
+    unreadable: Mutex<Option<String>>,
+    /// What somebody else made of the place.
+    changed: watch::Sender<Option<String>>,
     failing: Mutex<HashMap<String, String>>,
     held: Mutex<HashMap<String, oneshot::Receiver<()>>>,
     job: watch::Sender<Option<(String, Job)>>,
@@ -45,6 +48,8 @@ impl World {
         Self(Arc::new(Shared {
             begun: watch::Sender::new(false),
             head: watch::Sender::new(head.to_owned()),
+            unreadable: Mutex::default(),
+            changed: watch::Sender::default(),
             failing: Mutex::default(),
             held: Mutex::default(),
             job: watch::Sender::new(None),
@@ -53,6 +58,17 @@ impl World {
 
     pub(crate) fn set(&self, head: &str) {
         self.0.head.send_replace(head.to_owned());
+    }
+
+    /// The head can't be read, for this reason, or can again.
+    pub(crate) fn is_unreadable(&self, why: Option<&str>) {
+        *self.0.unreadable.lock().unwrap() = why.map(str::to_owned);
+        self.0.head.send_modify(|_| {});
+    }
+
+    /// Somebody else changed the place, in these words, or changed it back.
+    pub(crate) fn is_changed(&self, how: Option<&str>) {
+        self.0.changed.send_replace(how.map(str::to_owned));
     }
 
     /// The build of this head fails.
@@ -100,7 +116,10 @@ impl Monitor for Head {
 
     async fn read(&self) -> Result<String, OpError> {
         let _ = self.0.0.begun.subscribe().wait_for(|begun| *begun).await;
-        Ok(self.0.0.head.borrow().clone())
+        match &*self.0.0.unreadable.lock().unwrap() {
+            Some(why) => Err(OpError::infrastructure(why).with_hint("look after the server")),
+            None => Ok(self.0.0.head.borrow().clone()),
+        }
     }
 }
 
@@ -145,11 +164,11 @@ impl Builder for Build {
     }
 }
 
-struct Put;
+struct Put(World);
 
 impl Bind for Put {
-    fn bind(_: &Bindings, _: &str) -> Result<Self, Unbound> {
-        Ok(Self)
+    fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
+        bindings.get(on).map(Self)
     }
 }
 
@@ -169,14 +188,23 @@ impl Publisher for Put {
             json!({"revision": format!("/srv/site@{value}"), "evidence": {"image": image, "health": "healthy"}}),
         )
     }
+
+    async fn changed(&self, _: &Name) -> Option<()> {
+        self.0.0.changed.subscribe().changed().await.ok()
+    }
+
+    async fn drift(&self, _: &Name, _: &Name, _: &Json) -> Result<Option<Failure>, OpError> {
+        let how = self.0.0.changed.borrow().clone();
+        let drift = how.map(|how| OpError::permanent(how).with_hint("rebuild its job"));
+        Ok(drift.as_ref().map(Failure::from))
+    }
 }
 
 fn pipeline(label: &'static str, place: &'static str) -> Current<()> {
     let head = monitor_with("head of live", |bindings| Ok(Head(bindings.get(DEFAULT)?)));
     let built = build_with(&head, DEFAULT, label, |_: &Build, head: &String| Name(head.clone()));
-    let put = publish_with(&built, DEFAULT, format!("put in {place}"), move |_: &Put, built: &Name| {
-        (Name(place.to_owned()), built.clone())
-    });
+    let key = move |_: &Put| Name(place.to_owned());
+    let put = publish_at(&built, DEFAULT, format!("put in {place}"), key, |_, built: &Name| built.clone());
     all([put.ignore()])
 }
 
@@ -234,6 +262,11 @@ impl Ci {
         }
     }
 
+    /// The pages, for a server.
+    pub(crate) fn pages(&self) -> Router {
+        self.pages.clone()
+    }
+
     /// The login link's path.
     pub(crate) fn link(&self) -> String {
         self.token.link("")
@@ -285,6 +318,18 @@ impl Ci {
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Stream { body: answer.into_body().into_data_stream(), read: String::new() }
+    }
+
+    /// The overview, once it says all of this. Pages hear of every change.
+    pub(crate) async fn told(&self, texts: &[&str]) -> String {
+        let mut stream = self.stream("/events", None).await;
+        loop {
+            stream.named("step").await;
+            let page = self.get("/").await.text;
+            if texts.iter().all(|text| page.contains(text)) {
+                return page;
+            }
+        }
     }
 
     pub(crate) async fn done(&self) {
@@ -339,8 +384,10 @@ impl Stream {
                     }
                 }
                 heard.data = data.join("\n");
+                let has_data = !data.is_empty();
                 self.read = rest.to_owned();
-                if heard.event.is_empty() {
+                // Browsers pass over one without data.
+                if heard.event.is_empty() || !has_data {
                     continue;
                 }
                 return Some(heard);
