@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use ci_core::Level;
 use clap::{Args, Parser, Subcommand};
 use futures::TryStreamExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::control::{Client, Verb};
+use crate::guarding::Guarding;
 use crate::run::Deployer;
 use crate::settings::{Listen, Settings};
+use crate::status::Standing;
 use crate::table::Repo;
-use crate::{demo, telemetry, terminal};
+use crate::{demo, local, telemetry, terminal};
 
 /// How many jobs `deployer jobs` lists unless told otherwise.
 const JOBS_LISTED: usize = 20;
@@ -36,6 +37,12 @@ enum Command {
     Demo(demo::Options),
     /// Deploy what the table says, until SIGTERM or Ctrl-C
     Run(Run),
+    /// Try the table from this machine: what each job would do is told, and nothing starts before you approve it
+    Local(local::Options),
+    /// Tell how everything stands: what is read, built, pushed, and what runs where
+    Status,
+    /// Say what would be done now: no deployer has to run, and nothing is changed
+    Plan(Plan),
     /// List the newest jobs
     Jobs {
         /// How many
@@ -72,17 +79,53 @@ enum Command {
     },
 }
 
+/// The settings that decide what is done.
 #[derive(Debug, Args)]
-struct Run {
+struct Told {
     /// A file of settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Push to this registry instead of the embedded one
     #[arg(long, value_name = "HOST[:PORT]")]
     registry: Option<String>,
-    /// Let jobs of this level or above wait until somebody approves them
-    #[arg(long, value_name = "LEVEL")]
-    confirm: Option<Level>,
+}
+
+impl Told {
+    fn settings(self, state: Option<PathBuf>) -> anyhow::Result<Settings> {
+        let mut settings = match &self.config {
+            Some(path) => Settings::read(path, Settings::default_state())?,
+            None => Settings {
+                listen: Some(Settings::LISTEN_DEFAULT),
+                ..Settings::new(Settings::default_state())
+            },
+        };
+        settings.state = state.unwrap_or(settings.state);
+        settings.registry = self.registry.or(settings.registry);
+        Ok(settings)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Plan {
+    #[command(flatten)]
+    told: Told,
+    /// Only the entries of this repository, by its address or the end of that: site, team/site
+    #[arg(value_name = "REPO")]
+    repo: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Exit with 2 when something is to be done, with 0 only when nothing is
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    told: Told,
+    #[command(flatten)]
+    guarding: Guarding,
     /// Serve the pages here, or nowhere (none) [default: 127.0.0.1:8080]
     #[arg(long, env = "DEPLOYER_LISTEN", value_name = "ADDR:PORT")]
     listen: Option<Listen>,
@@ -114,6 +157,9 @@ async fn obey(cli: Cli, table: fn() -> Vec<Repo>) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo(options) => return Ok(demo::run(options).await),
         Command::Run(run) => run_until_told(run, cli.state, &table()).await?,
+        Command::Status => status(&Client::new(&state)?).await?,
+        Command::Plan(plan) => return foresee(plan, cli.state, &table()).await,
+        Command::Local(options) => local::run(options, cli.state, &table()).await?,
         Command::Jobs { limit } => jobs(&Client::new(&state)?, limit).await?,
         Command::Log { id, follow } => log(&Client::new(&state)?, &id, follow).await?,
         Command::Approve { id } => {
@@ -132,19 +178,13 @@ async fn obey(cli: Cli, table: fn() -> Vec<Repo>) -> anyhow::Result<ExitCode> {
 
 async fn run_until_told(run: Run, state: Option<PathBuf>, table: &[Repo]) -> anyhow::Result<()> {
     telemetry::start("info");
-    let mut settings = match &run.config {
-        Some(path) => Settings::read(path, Settings::default_state())?,
-        None => {
-            Settings { listen: Some(Settings::LISTEN_DEFAULT), ..Settings::new(Settings::default_state()) }
-        }
-    };
-    settings.state = state.unwrap_or(settings.state);
-    settings.registry = run.registry.or(settings.registry);
-    settings.confirm = run.confirm.or(settings.confirm);
+    let mut settings = run.told.settings(state)?;
+    run.guarding.apply(&mut settings)?;
     if let Some(Listen(listen)) = run.listen {
         settings.listen = listen;
     }
     settings.public_url = run.public_url.or(settings.public_url);
+    local::refuse(&settings.state)?;
     // Heard from the first moment: a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
@@ -159,7 +199,7 @@ async fn run_until_told(run: Run, state: Option<PathBuf>, table: &[Repo]) -> any
         // For a person's eyes, and not for a log that others may read for years.
         terminal::say(format_args!("Pages: {link}"));
     }
-    let narrator = tokio::spawn(terminal::narrate(deployer.events()));
+    let narrator = tokio::spawn(terminal::narrate(deployer.events(), local::flag(&settings.state)));
     let told = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("SIGTERM: stopping");
@@ -175,6 +215,35 @@ async fn run_until_told(run: Run, state: Option<PathBuf>, table: &[Repo]) -> any
     narrator.abort();
     anyhow::ensure!(told, "the engine has stopped by itself: this is a bug; start it again, nothing is lost");
     Ok(())
+}
+
+async fn status(client: &Client) -> anyhow::Result<()> {
+    for Standing { what, state, job, .. } in client.status().await? {
+        let job = job.map(|job| format!("  {job}")).unwrap_or_default();
+        terminal::say(format_args!("{}  {}{job}", terminal::plain(&what), terminal::plain(&state)));
+    }
+    Ok(())
+}
+
+async fn foresee(plan: Plan, state: Option<PathBuf>, table: &[Repo]) -> anyhow::Result<ExitCode> {
+    let settings = plan.told.settings(state)?;
+    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
+    let foreseen = tokio::select! {
+        foreseen = crate::Plan::of(&settings, table, plan.repo.as_deref()) => foreseen?,
+        // Nothing that was asked is left behind: neither a program nor its directory.
+        _ = terminate.recv() => anyhow::bail!("stopped by SIGTERM"),
+        _ = interrupt.recv() => anyhow::bail!("stopped by Ctrl-C"),
+    };
+    terminal::say(match plan.json {
+        true => foreseen.json()?,
+        false => foreseen.text(terminal::is_coloured()),
+    });
+    Ok(match (foreseen.has_errors(), foreseen.has_changes() && plan.detailed_exitcode) {
+        (true, _) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(2),
+        (false, false) => ExitCode::SUCCESS,
+    })
 }
 
 async fn jobs(client: &Client, limit: usize) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
+//! | `GET /status` | how each thing of the pipeline stands, as JSON |
 //! | `GET /jobs?limit=N` | the newest jobs, as JSON |
 //! | `GET /log?job=ID&offset=N&follow=true` | the log's bytes from `offset` on |
 //! | `POST /approve?job=ID`, `/cancel`, `/rebuild` | nothing, or why not |

@@ -22,9 +22,13 @@ use std::process::ExitCode;
 mod cli;
 mod control;
 mod demo;
+mod guarding;
+mod local;
 pub mod pipeline;
+mod plan;
 mod run;
 mod settings;
+mod status;
 pub mod table;
 mod telemetry;
 mod terminal;
@@ -32,8 +36,10 @@ pub mod timeline;
 mod web;
 
 pub use control::{Client, ClientError, Verb};
+pub use plan::Plan;
 pub use run::Deployer;
 pub use settings::Settings;
+pub use status::Standing;
 
 /// What a table is written with.
 pub mod prelude {

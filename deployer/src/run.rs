@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use ci_core::Engine;
 use ci_core::engine::Handle;
 use ci_core::event::Event;
-use ci_dsl::docker::{Docker, DockerHost, Limits};
+use ci_dsl::docker::Limits;
 use ci_dsl::git::{Git, Poll};
 use ci_dsl::registry::Registry;
 use tokio::sync::broadcast::Receiver;
@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::control;
+use crate::guarding::Release;
 use crate::settings::Settings;
 use crate::table::{self, Repo};
 use crate::web::{self, Pages};
@@ -56,6 +57,7 @@ pub struct Deployer {
     pages: Option<Pages>,
     events: Receiver<Event>,
     control: control::Server,
+    release: Option<Release>,
 }
 
 impl Deployer {
@@ -68,6 +70,7 @@ impl Deployer {
     pub async fn start(settings: &Settings, table: &[Repo]) -> anyhow::Result<Self> {
         // First what needs nothing: a wrong table is told before anything is touched.
         let pipeline = table::lower(table)?;
+        settings.check_contexts(table)?;
         settings.check_registry()?;
         let state = settings.state.clone();
         let engine = tokio::task::spawn_blocking(move || Engine::open(&state)).await??;
@@ -87,23 +90,23 @@ impl Deployer {
             (None, Some(embedded)) => embedded.address.clone(),
             (None, None) => unreachable!("because one of the two was just chosen"),
         };
-        let host = settings.docker_host()?;
-        let git = Git::open(&settings.state, settings.git()).await?;
+        let own = settings.clone();
+        let options = tokio::task::spawn_blocking(move || own.git()).await?;
+        let options = options.with_context(|| format!("can't write to {}", settings.state.display()))?;
+        let git = Git::open(&settings.state, options).await?;
         let mut engine = engine
             .confirm(settings.confirm)
             .with(git)
             .with(Poll(settings.poll))
-            .with(Docker::new(Docker::LOCAL, host))
-            .with(Limits::new(settings.builds, Limits::RUNS_DEFAULT))
             .with(Registry::new(registry.clone())?);
-        for (name, host) in &settings.contexts {
-            let host = host.parse::<DockerHost>().with_context(|| format!("context {name:?}"))?;
-            engine = engine
-                .with_named(name, Docker::new(name.as_str(), host))
-                .with_named(name, Limits::new(settings.builds, Limits::RUNS_DEFAULT));
+        for (name, docker) in settings.engines()? {
+            let limits = Limits::new(settings.builds, Limits::RUNS_DEFAULT);
+            engine = engine.with_named(name, docker).with_named(name, limits);
         }
         let events = engine.events();
         let engine = engine.start(|| pipeline)?;
+        // Before anybody can set the level: what is set is heard.
+        let release = settings.confirm_auto_release.map(|after| Release::after(after, engine.clone()));
         let control = control::serve(&settings.state, engine.clone()).with_context(|| {
             format!(
                 "can't listen on {} (a socket's path has at most 107 bytes)",
@@ -114,7 +117,16 @@ impl Deployer {
             Some(taken) => Some(taken.serve(settings, engine.clone()).await?),
             None => None,
         };
-        Ok(Self { engine, registry, state: settings.state.clone(), embedded, pages, events, control })
+        Ok(Self {
+            engine,
+            registry,
+            state: settings.state.clone(),
+            embedded,
+            pages,
+            events,
+            control,
+            release,
+        })
     }
 
     /// The engine: events, jobs, commands.
@@ -147,6 +159,7 @@ impl Deployer {
     pub async fn stop(self) {
         // The socket goes before the lock: a successor's is not taken for ours.
         drop(self.control);
+        drop(self.release);
         self.engine.stop().await;
         if let Some(pages) = self.pages {
             pages.stop().await;

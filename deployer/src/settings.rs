@@ -1,16 +1,19 @@
 //! What the program was told: a file, overridden by flags.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ci_core::Level;
+use ci_core::{DEFAULT, Level};
 use ci_dsl::docker::{Docker, DockerHost};
 use ci_dsl::git::GitOptions;
 use serde::Deserialize;
+
+use crate::table::{self, Repo};
 
 /// How the deployer runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +25,10 @@ pub struct Settings {
     pub registry: Option<String>,
     /// Jobs at or above this level wait for a person.
     pub confirm: Option<Level>,
+    /// After this time nothing waits for a person any more, unless somebody set the level before.
+    pub confirm_auto_release: Option<Duration>,
+    /// Whether repositories are read as a stranger would: no `.netrc`, no ssh key, no ssh agent.
+    pub anonymous: bool,
     /// The engine that builds, and runs what names no context: `unix:///var/run/docker.sock`. `None` takes
     /// `DOCKER_HOST`, else the usual socket.
     pub docker: Option<String>,
@@ -98,6 +105,8 @@ impl Settings {
             state,
             registry: None,
             confirm: None,
+            confirm_auto_release: None,
+            anonymous: false,
             docker: None,
             contexts: BTreeMap::new(),
             poll: Self::POLL_DEFAULT,
@@ -123,6 +132,8 @@ impl Settings {
             state: file.state.unwrap_or(default_state),
             registry: file.registry,
             confirm: file.confirm,
+            confirm_auto_release: None,
+            anonymous: false,
             docker: file.docker,
             contexts: file.contexts,
             poll: poll.max(Self::POLL_MIN),
@@ -142,6 +153,28 @@ impl Settings {
             (Some(host), _) => Ok(host.parse()?),
             (None, Ok(host)) if !host.is_empty() => host.parse().context("DOCKER_HOST"),
             (None, _) => Ok(DockerHost::Unix(Docker::SOCKET.into())),
+        }
+    }
+
+    /// Every engine, by the name that operations know it by.
+    pub(crate) fn engines(&self) -> anyhow::Result<Vec<(&str, Docker)>> {
+        let mut engines = vec![(DEFAULT, Docker::new(Docker::LOCAL, self.docker_host()?))];
+        for (name, host) in &self.contexts {
+            let host = host.parse().with_context(|| format!("context {name:?}"))?;
+            engines.push((name, Docker::new(name.as_str(), host)));
+        }
+        Ok(engines)
+    }
+
+    /// Refuses a table that names a context which nobody declared.
+    pub(crate) fn check_contexts(&self, table: &[Repo]) -> anyhow::Result<()> {
+        let missing = table::contexts(table).into_iter().find(|(name, _)| !self.contexts.contains_key(*name));
+        match missing {
+            Some((name, service)) => anyhow::bail!(
+                "service {service:?} is on the context {name:?}, which is not declared: give its address under \
+                 [contexts] in the file of --config"
+            ),
+            None => Ok(()),
         }
     }
 
@@ -168,21 +201,23 @@ impl Settings {
         }
     }
 
-    /// What git and ssh may know of our environment: where programs, credentials, agents and proxies are.
-    pub(crate) fn git(&self) -> GitOptions {
-        const PASSED_ON: [&str; 9] = [
-            "PATH",
-            "HOME",
-            "SSH_AUTH_SOCK",
-            "GIT_SSL_CAINFO",
-            "http_proxy",
-            "https_proxy",
-            "HTTPS_PROXY",
-            "no_proxy",
-            "NO_PROXY",
-        ];
-        let passed_on = PASSED_ON.into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
-        GitOptions { env: passed_on.collect(), ssh_config: None }
+    /// What git and ssh may know of our environment: where programs, credentials, agents and proxies are; for an
+    /// [anonymous](Self::anonymous) reader no credentials and no agents. Writes what they read into the state directory.
+    pub(crate) fn git(&self) -> std::io::Result<GitOptions> {
+        const CREDENTIALS: [&str; 2] = ["HOME", "SSH_AUTH_SOCK"];
+        const PASSED_ON: [&str; 7] =
+            ["PATH", "GIT_SSL_CAINFO", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+        let of_ours = |name: &&str| Some((OsString::from(*name), std::env::var_os(name)?));
+        let mut env: Vec<_> = PASSED_ON.iter().filter_map(of_ours).collect();
+        if !self.anonymous {
+            env.extend(CREDENTIALS.iter().filter_map(of_ours));
+            return Ok(GitOptions { env, ssh_config: None });
+        }
+        // Without HOME, curl would look the user's directory up and find .netrc there; ssh does so in any case.
+        env.push(("HOME".into(), std::path::absolute(&self.state)?.into()));
+        let ssh_config = std::path::absolute(self.state.join("ssh_config"))?;
+        std::fs::write(&ssh_config, ANONYMOUS_SSH)?;
+        Ok(GitOptions { env, ssh_config: Some(ssh_config) })
     }
 
     /// Where the state lives when nobody says: what systemd gives, else the user's own state directory.
@@ -194,6 +229,10 @@ impl Settings {
             .unwrap_or_else(|| PathBuf::from("deployer-state"))
     }
 }
+
+/// Configuration of an ssh that has nothing to show to anybody.
+const ANONYMOUS_SSH: &str = "Host *\n  PreferredAuthentications none\n  PubkeyAuthentication no\n  IdentityFile none\n  \
+                             IdentityAgent none\n  ForwardAgent no\n";
 
 fn is_loopback(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
@@ -239,6 +278,41 @@ mod tests {
         let said = read(toml).unwrap();
         assert_eq!(said.registry.as_deref(), Some("registry.example.org"));
         assert_eq!(said.contexts["toxis"], "tcp://toxis:2375");
+    }
+
+    #[test]
+    fn a_stranger_shows_ssh_no_key_and_git_no_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings { anonymous: true, ..Settings::new(dir.path().to_owned()) };
+        let options = settings.git().unwrap();
+        let names: Vec<_> = options.env.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+        assert!(!names.contains(&"SSH_AUTH_SOCK"), "{names:?}");
+        assert!(options.env.contains(&("HOME".into(), dir.path().into())), "{:?}", options.env);
+        // As ssh itself understands it.
+        let ssh = std::process::Command::new("ssh")
+            .args(["-G", "-F"])
+            .arg(options.ssh_config.unwrap())
+            .arg("example.org")
+            .output()
+            .unwrap();
+        let read = String::from_utf8(ssh.stdout).unwrap().to_lowercase();
+        let lines: Vec<_> = read.lines().collect();
+        for line in ["preferredauthentications none", "identityagent none", "identityfile none"] {
+            assert!(lines.contains(&line), "{line}: {read}");
+        }
+        assert!(!lines.iter().any(|line| line.starts_with("identityfile ~")), "{read}");
+    }
+
+    #[test]
+    fn a_context_must_be_declared() {
+        use crate::prelude::*;
+        let on = |service| [repo("/srv/site").docker(dockerfile("D").deploy("live", "a/b:c", [service]))];
+        let mut settings = Settings::new("state".into());
+        settings.check_contexts(&on(service("web"))).unwrap();
+        let error = settings.check_contexts(&on(context("toxis").service("web"))).unwrap_err().to_string();
+        assert!(error.contains("\"toxis\"") && error.contains("[contexts]"), "{error}");
+        settings.contexts.insert("toxis".to_owned(), "tcp://toxis:2375".to_owned());
+        settings.check_contexts(&on(context("toxis").service("web"))).unwrap();
     }
 
     #[test]

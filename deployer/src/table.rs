@@ -2,19 +2,33 @@
 //!
 //! A table is data: it can be listed and checked before anything runs. [`crate::table::lower()`] makes currents of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ci_dsl::docker;
 
 pub use self::lower::{TableError, lower};
+pub use self::named::{UnknownRepo, named};
 
 mod lower;
+mod named;
 
 /// A repository and what is made of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repo {
     pub(crate) url: String,
     pub(crate) dockers: Vec<Dockerfile>,
+}
+
+/// The contexts that a table names, each with the first service on it.
+pub(crate) fn contexts(table: &[Repo]) -> BTreeMap<&str, &str> {
+    let dockers = table.iter().flat_map(|repo| &repo.dockers);
+    let services = dockers.flat_map(|docker| &docker.deploys).flat_map(|deploy| &deploy.services);
+    let mut contexts = BTreeMap::new();
+    for service in services.filter(|service| !service.context.is_empty()) {
+        contexts.entry(&*service.context).or_insert(&*service.name);
+    }
+    contexts
 }
 
 /// A repository by its git URL (`https://…`, `ssh://…`, `user@host:path`) or its path on this machine, bare or not. A

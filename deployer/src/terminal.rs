@@ -20,6 +20,12 @@ pub(crate) fn complain(line: impl fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Whether standard output may be coloured: it is a terminal, and nobody said `NO_COLOR`.
+pub(crate) fn is_coloured() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::IsTerminal::is_terminal(&std::io::stdout())
+}
+
 /// Text of strangers (branch names, commit messages, error texts) made harmless for a terminal: control characters are
 /// shown as escapes.
 pub(crate) fn plain(text: &str) -> String {
@@ -44,11 +50,12 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
     plain(&hint.map_or(text.clone(), |hint| format!("{text} (hint: {hint})")))
 }
 
-/// Logs what the engine does, a line an event, until it stops.
-pub(crate) async fn narrate(mut events: broadcast::Receiver<Event>) {
+/// Logs what the engine does, a line an event, until it stops. `flag` is what `deployer approve` must be told besides the
+/// job.
+pub(crate) async fn narrate(mut events: broadcast::Receiver<Event>, flag: String) {
     loop {
         match events.recv().await {
-            Ok(event) => told(&event.what),
+            Ok(event) => told(&event.what, &flag),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "events came faster than they could be told")
             }
@@ -57,19 +64,29 @@ pub(crate) async fn narrate(mut events: broadcast::Receiver<Event>) {
     }
 }
 
-fn told(what: &What) {
+fn told(what: &What, flag: &str) {
     match what {
         What::Read { source, value } => tracing::info!("{}: {}", plain(source), plain(value)),
         What::ReadFailed { source, failure } => {
             tracing::warn!("{}: {}", plain(source), plain(&failure.to_string()));
         }
-        What::Reused { op, summary, job } => tracing::info!(%job, "{op} {}: done before", plain(summary)),
+        What::Drift { drift: Some(drift), job, .. } => tracing::warn!(%job, "{}", plain(&drift.to_string())),
+        What::Drift { op, summary, job, drift: None } => {
+            tracing::info!(%job, "{op} {}: as it should be again", plain(summary));
+        }
+        What::Reused { op, summary, job, failure: None } => {
+            tracing::info!(%job, "{op} {}: done before", plain(summary));
+        }
+        What::Reused { op, summary, job, failure: Some(failure) } => {
+            let failure = plain(&failure.to_string());
+            tracing::warn!(%job, "{op} {}: failed before, and waits for a rebuild: {failure}", plain(summary));
+        }
         What::Job { job, op, summary, phase } => {
             let summary = plain(summary);
             match phase {
                 Phase::Queued => tracing::debug!(%job, "{op} {summary}: queued"),
                 Phase::WaitingForConfirmation => {
-                    tracing::info!(%job, "{op} {summary}: waits for confirmation: `deployer approve {job}`");
+                    tracing::info!(%job, "{op} {summary}: waits for confirmation: `deployer approve {job}{flag}`");
                 }
                 Phase::WaitingForSlot { pool } => {
                     tracing::info!(%job, "{op} {summary}: waits for a slot in {pool}")

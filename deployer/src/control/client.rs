@@ -6,6 +6,8 @@ use ci_core::engine::JobView;
 use futures::{Stream, TryStreamExt as _};
 use reqwest::{Response, StatusCode};
 
+use crate::status::Standing;
+
 /// Speaks to the deployer that uses a state directory.
 #[derive(Debug)]
 pub struct Client {
@@ -18,8 +20,9 @@ pub struct Client {
 pub enum ClientError {
     /// Nobody listens.
     #[error(
-        "no deployer runs with the state directory {} (name another with --state)",
-        socket.parent().unwrap_or(socket).display()
+        "no deployer runs with the state directory {} ({})",
+        socket.parent().unwrap_or(socket).display(),
+        elsewhere(socket)
     )]
     NotRunning {
         /// Where it would listen.
@@ -66,6 +69,15 @@ impl Client {
         }
     }
 
+    /// How each thing of the pipeline stands.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<Vec<Standing>, ClientError> {
+        Ok(self.send(self.http.get("http://deployer/status")).await?.json().await?)
+    }
+
     /// The newest jobs.
     ///
     /// # Errors
@@ -109,6 +121,15 @@ impl Client {
     pub async fn confirm(&self, level: &str) -> Result<String, ClientError> {
         let request = self.http.post("http://deployer/confirm").query(&[("level", level)]);
         Ok(self.send(request).await?.text().await?)
+    }
+}
+
+/// Where one may run instead.
+fn elsewhere(socket: &Path) -> String {
+    let local = socket.parent().unwrap_or(socket).join(crate::local::FOLDER);
+    match super::socket(&local).exists() {
+        true => format!("for a `deployer local` that runs: --state {}", local.display()),
+        false => "name another with --state".to_owned(),
     }
 }
 

@@ -13,14 +13,16 @@ use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use ci_core::engine::{Handle, JobView};
+use ci_core::event::Phase;
 use ci_core::job::LogReader;
-use ci_core::{JobId, Level, Refused};
+use ci_core::{JobId, Level, LiveJob, Refused};
 use futures::stream;
 use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use super::LOOKED_THROUGH_MAX;
+use crate::status::{self, Standing};
 
 /// The socket, served until it is dropped; then its file goes too.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(crate) fn serve(state: &Path, engine: Handle) -> io::Result<Server> {
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     let router = Router::new()
+        .route("/status", get(status))
         .route("/jobs", get(jobs))
         .route("/log", get(log))
         .route("/approve", post(approve))
@@ -103,6 +106,12 @@ impl From<Refused> for No {
     }
 }
 
+async fn status(State(engine): State<Handle>) -> Json<Vec<Standing>> {
+    let mut standing = Vec::from_iter(status::of_store(engine.store()));
+    standing.extend(status::of(&engine.snapshot().await, &engine.live().await));
+    Json(standing)
+}
+
 #[derive(Deserialize)]
 struct Limit {
     limit: usize,
@@ -117,8 +126,8 @@ struct Named {
     job: String,
 }
 
-/// Finds a job by its id or by a part of it.
-async fn find(engine: &Handle, part: &str) -> Result<JobId, No> {
+/// Finds a job by its id, or by a part of it that no other job has of those that are `meant`, or else of all.
+async fn find(engine: &Handle, part: &str, meant: impl Fn(&LiveJob) -> bool) -> Result<JobId, No> {
     if part.is_empty() {
         return Err(No(StatusCode::BAD_REQUEST, "name a job, as `deployer jobs` lists them".to_owned()));
     }
@@ -127,17 +136,23 @@ async fn find(engine: &Handle, part: &str) -> Result<JobId, No> {
     {
         return Ok(id);
     }
+    let live = engine.live().await.into_iter().filter(meant).map(|job| job.id);
+    let meant: Vec<_> = live.filter(|id| id.as_str().contains(part)).collect();
+    if let [one] = meant.as_slice() {
+        return Ok(one.clone());
+    }
     let jobs = engine.jobs(LOOKED_THROUGH_MAX).await;
-    let found: Vec<_> = jobs.into_iter().map(|job| job.id).filter(|id| id.as_str().contains(part)).collect();
+    let found: Vec<_> = jobs.into_iter().filter(|job| job.id.as_str().contains(part)).collect();
     match found.as_slice() {
-        [one] => Ok(one.clone()),
+        [one] => Ok(one.id.clone()),
         [] => {
             Err(No(StatusCode::NOT_FOUND, format!("no job is called {part:?}: `deployer jobs` lists them")))
         }
-        many => match many.iter().find(|id| id.as_str() == part) {
-            Some(exact) => Ok(exact.clone()),
+        many => match many.iter().find(|job| job.id.as_str() == part) {
+            Some(exact) => Ok(exact.id.clone()),
             None => {
-                let some: Vec<_> = many.iter().take(5).map(JobId::to_string).collect();
+                let some = many.iter().filter(|job| meant.is_empty() || meant.contains(&job.id)).take(5);
+                let some: Vec<_> = some.map(|job| format!("{} ({})", job.id, job.state)).collect();
                 let message = format!("{part:?} could be any of {} jobs: {}", many.len(), some.join(", "));
                 Err(No(StatusCode::CONFLICT, message))
             }
@@ -153,7 +168,7 @@ struct LogQuery {
 }
 
 async fn log(State(engine): State<Handle>, Query(query): Query<LogQuery>) -> Result<Body, No> {
-    let job = find(&engine, &query.job).await?;
+    let job = find(&engine, &query.job, |_| false).await?;
     let reader = match query.follow {
         true => engine.follow(job.clone(), query.offset).await,
         false => Some(LogReader::of_finished(engine.store().log_path(&job), query.offset)),
@@ -171,7 +186,8 @@ async fn approve(
     ConnectInfo(Peer(by)): ConnectInfo<Peer>,
     Query(named): Query<Named>,
 ) -> Result<String, No> {
-    let job = find(&engine, &named.job).await?;
+    let waits = |job: &LiveJob| job.phase == Phase::WaitingForConfirmation;
+    let job = find(&engine, &named.job, waits).await?;
     engine.approve(job.clone(), &by).await?;
     Ok(format!("approved {job}\n"))
 }
@@ -181,7 +197,7 @@ async fn cancel(
     ConnectInfo(Peer(by)): ConnectInfo<Peer>,
     Query(named): Query<Named>,
 ) -> Result<String, No> {
-    let job = find(&engine, &named.job).await?;
+    let job = find(&engine, &named.job, |_| true).await?;
     engine.cancel(job.clone(), &by).await?;
     Ok(format!("cancelling {job}\n"))
 }
@@ -191,7 +207,7 @@ async fn rebuild(
     ConnectInfo(Peer(by)): ConnectInfo<Peer>,
     Query(named): Query<Named>,
 ) -> Result<String, No> {
-    let job = find(&engine, &named.job).await?;
+    let job = find(&engine, &named.job, |_| false).await?;
     engine.rebuild(job.clone(), &by).await?;
     Ok(format!("rebuilding what {job} made\n"))
 }

@@ -141,7 +141,11 @@ impl Story {
                 self.line(plain(&failure.to_string()));
                 return None;
             }
-            What::Reused { .. } => return None,
+            What::Reused { .. } | What::Drift { drift: None, .. } => return None,
+            What::Drift { drift: Some(drift), .. } => {
+                self.line(plain(&drift.to_string()));
+                return None;
+            }
             What::Job { job, op, summary, phase } => (job, op.as_str(), plain(&summary), phase),
         };
         match phase {

@@ -3,6 +3,8 @@
 use ci_dsl::docker::{Api, ApiError, DockerHost};
 use serde_json::json;
 
+use crate::terminal::{plain, say};
+
 /// The network that an engine keeps when it leaves a Swarm.
 const GATEWAY: &str = "/networks/docker_gwbridge";
 
@@ -29,9 +31,24 @@ impl Swarm {
         Ok(())
     }
 
-    /// Leaves the Swarm if [`Swarm::init`] made it.
+    /// Leaves the Swarm if [`Swarm::init`] made it, and nobody else has put it to use since: their services would go with
+    /// it.
     pub(super) async fn leave(self) -> anyhow::Result<()> {
         if !self.made {
+            return Ok(());
+        }
+        let services = self.api.get("/services", &[]).await?;
+        let names: Vec<&str> = services
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|service| service.pointer("/Spec/Name")?.as_str())
+            .collect();
+        if !names.is_empty() {
+            say(format_args!(
+                "The Swarm stays: it has services of others ({}). To leave it: docker swarm leave --force",
+                plain(&names.join(", "))
+            ));
             return Ok(());
         }
         self.api.post("/swarm/leave", &[("force", "1")], None, None).await?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a failed test")]
 
+mod mishaps;
 mod support;
 
 mod a_bad_commit_is_told_and_the_old_version_serves_on;
@@ -11,15 +12,25 @@ mod a_demo_that_deviates_names_its_step;
 mod a_guarded_job_waits_for_its_approval;
 mod a_log_is_followed_to_its_end;
 mod a_missing_repository_is_waited_for;
+mod a_plan_for_one_repository_tells_nothing_of_the_others;
+mod a_plan_is_what_run_then_does;
+mod a_plan_leaves_to_people_what_is_theirs;
+mod a_plan_tells_what_is_under_way;
+mod a_plan_tells_what_it_can_not_find_out;
 mod a_rebuild_of_a_good_build_changes_no_service_that_needs_no_change;
 mod a_restart_changes_nothing;
 mod a_service_that_is_gone_is_not_called_deployed;
 mod a_stop_during_a_build_leaves_no_process_and_is_gone_on_with;
 mod a_version_that_dies_late_is_taken_back;
+mod local_reads_as_a_stranger;
+mod local_starts_nothing_before_it_is_approved;
+mod local_tries_the_entries_that_are_named;
 mod mistakes_at_the_command_line_are_told;
 mod of_quick_commits_the_newest_wins;
 mod strangers_can_not_steer_the_terminal;
 mod ten_lines_are_a_deployer_of_ones_own;
 mod the_demo_leaves_no_trace;
+mod the_level_is_set_while_jobs_wait;
+mod the_pages_show_what_runs_where;
 mod the_same_commit_again_changes_nothing;
 mod without_what_it_needs_the_demo_says_what_to_do;

@@ -29,6 +29,16 @@ fn mistakes_at_the_command_line_are_told() {
     ] {
         refused(args, 1, &["no deployer runs with the state directory", state]);
     }
+    refused(&["plan", "nonsense"], 1, &["the table has no repository \"nonsense\"; it has demo/site"]);
+    refused(&["plan", "--config", "nowhere.toml"], 1, &["can't read nowhere.toml"]);
+    for command in ["run", "local"] {
+        refused(&[command, "--confirm", "nonsense"], 2, &["no such level"]);
+        refused(&[command, "--confirm-auto-release", "soon"], 2, &["no time", "15m"]);
+        let nothing = &[command, "--confirm=none", "--confirm-auto-release=5"];
+        refused(nothing, 1, &["has nothing to release"]);
+    }
+    refused(&["local", "nonsense"], 1, &["has no repository \"nonsense\"; it has demo/site"]);
+    refused(&["local", "--config", "nowhere.toml"], 1, &["can't read nowhere.toml"]);
     assert!(!bed.state().exists(), "asking makes nothing");
 
     let site = Site::at(&bed.site());
@@ -45,9 +55,9 @@ fn mistakes_at_the_command_line_are_told() {
     refused(&["cancel", &build], 1, &["is over"]);
     refused(&["confirm", "nonsense"], 1, &["no such level: \"nonsense\"", "above-average"]);
     refused(&["jobs", "--limit", "many"], 2, &["--limit"]);
-    refused(&["run", "--confirm", "nonsense"], 2, &["no such level"]);
     // A second one on the same state directory.
     refused(&["run"], 1, &["is in use", state]);
+    refused(&["local"], 1, &[state, "perhaps the state of `deployer run`", "--state"]);
     // The first one has noticed nothing.
     assert_eq!(bed.job("docker-build", "ok").id, build);
     deployer.stops();

@@ -37,6 +37,14 @@ impl Bed {
         Self::of(EngineOptions { swarm: true, ..EngineOptions::default() }, work)
     }
 
+    /// A Swarm whose engine has so many bytes for all that it stores.
+    pub(crate) fn small_swarm(data_size: u64) -> Self {
+        Self::of(
+            EngineOptions { swarm: true, data_size: Some(data_size), ..EngineOptions::default() },
+            "work",
+        )
+    }
+
     fn of(options: EngineOptions, work: &str) -> Self {
         let is_swarm = options.swarm;
         let engine = Engine::start(options);
@@ -184,7 +192,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { status: output.status, out: text(output.stdout), err: text(output.stderr) }
     }

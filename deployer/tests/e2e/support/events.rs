@@ -11,18 +11,19 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Listens to the events of images and services, from now on.
+    /// Listens to the events of images, services and volumes, from now on.
     pub(crate) fn of(engine: &Engine) -> Self {
+        Self::of_types(engine, &["image", "service", "volume"])
+    }
+
+    /// Listens to everything that the engine tells, from now on.
+    pub(crate) fn of_everything(engine: &Engine) -> Self {
+        Self::of_types(engine, &[])
+    }
+
+    fn of_types(engine: &Engine, types: &[&str]) -> Self {
         let mut command = engine.command("docker");
-        command.args([
-            "events",
-            "--filter",
-            "type=image",
-            "--filter",
-            "type=service",
-            "--filter",
-            "type=volume",
-        ]);
+        command.arg("events").args(types.iter().map(|name| format!("--filter=type={name}")));
         command.args(["--format", "{{.Type}} {{.Action}} {{.Actor.ID}} {{json .Actor.Attributes}}"]);
         let mut events = Self { running: Running::start(command), marks: 0 };
         // It is heard when it listens, not before: ask until it answers.
@@ -35,7 +36,12 @@ impl Events {
         events
     }
 
-    /// What was done to images and services since the last call.
+    /// Waits until what was done before has told all that it has to tell.
+    pub(crate) fn are_told(&mut self, engine: &Engine) {
+        super::eventually("an engine at rest", || self.until_now(engine).is_empty().then_some(()));
+    }
+
+    /// What was done since the last call.
     pub(crate) fn until_now(&mut self, engine: &Engine) -> Vec<String> {
         self.marks += 1;
         let mark = format!("mark-{}", self.marks);
@@ -47,7 +53,8 @@ impl Events {
             if event.starts_with(&format!("volume destroy {mark} ")) {
                 return done;
             }
-            if !event.starts_with("volume ") {
+            let is_ours = ["mark-", "listening "].iter().any(|name| event.contains(name));
+            if !(event.starts_with("volume ") && is_ours) {
                 done.push(event.trim_end().to_owned());
             }
         }

@@ -32,23 +32,36 @@ pub(crate) struct Service {
 impl Service {
     /// The service, once it has one container.
     pub(crate) fn of(engine: &Engine, name: &str) -> Self {
-        let container = eventually(&format!("one container of {name}"), || {
-            let label = format!("label=com.docker.swarm.service.name={name}");
-            let running = engine.docker(["ps", "-q", "--no-trunc", "--filter", &label]);
-            let mut running = running.lines();
-            running.next().filter(|_| running.next().is_none()).map(str::to_owned)
-        });
+        eventually(&format!("one container of {name}"), || Self::find(engine, name))
+    }
+
+    /// The service, if it has one container now. What is asked may go away while it is asked.
+    pub(crate) fn find(engine: &Engine, name: &str) -> Option<Self> {
+        let docker = |args: &[&str]| {
+            let output = engine.command("docker").args(args).output().expect("the Docker client is there");
+            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            output.status.success().then_some(said)
+        };
+        let label = format!("label=com.docker.swarm.service.name={name}");
+        let running = docker(&["ps", "-q", "--no-trunc", "--filter", &label])?;
+        let mut running = running.lines();
+        let container = running.next().filter(|_| running.next().is_none())?.to_owned();
         let set = "{{.Version.Index}} {{.Spec.TaskTemplate.ContainerSpec.Image}}";
-        let set = engine.docker(["service", "inspect", "--format", set, name]);
+        let set = docker(&["service", "inspect", "--format", set, name])?;
         let (version, image) = set.split_once(' ').expect("because the format has one");
         let address = "{{.NetworkSettings.Networks.bridge.IPAddress}}";
-        let address = engine.docker(["inspect", "--format", address, &container]);
-        Self { version: version.parse().unwrap(), image: image.to_owned(), container, address }
+        let address = docker(&["inspect", "--format", address, &container])?;
+        Some(Self { version: version.parse().ok()?, image: image.to_owned(), container, address })
     }
 
     /// What its task answers at its own address.
     pub(crate) fn page(&self) -> String {
-        get(&self.address).unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
+        self.answer().unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
+    }
+
+    /// The same, if it answers.
+    pub(crate) fn answer(&self) -> std::io::Result<String> {
+        get(&self.address)
     }
 }
 
