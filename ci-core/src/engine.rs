@@ -30,7 +30,9 @@ use self::handle::Command;
 pub use self::handle::{Handle, JobView, Status};
 pub use self::node_state::{NodeKind, NodeState};
 pub use self::owner::Owner;
-pub use self::snapshot::{AskedView, NodeView, PlaceView, Snapshot, StageView};
+pub use self::snapshot::{
+    AskedView, CollapseView, GroupKind, GroupView, NodeName, NodeView, PlaceView, Snapshot, StageView,
+};
 pub use crate::current::NotLowered;
 
 mod handle;

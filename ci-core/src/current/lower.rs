@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{Described, Label, Outcome, Pending, Value, Wake};
 use crate::bindings::{Bindings, Unbound};
 use crate::cache::Cache;
+use crate::engine::NodeKind;
 use crate::error::Failure;
 use crate::ids::{JobId, KeyDigest, OpId};
 use crate::incr::{Compute, Graph, Id, Node};
@@ -57,6 +58,7 @@ impl NotLowered {
 pub(crate) struct Shown {
     pub(crate) id: Id,
     pub(crate) label: Label,
+    pub(crate) kind: NodeKind,
     pub(crate) inputs: Vec<Id>,
     pub(crate) state: StateOf,
     pub(crate) stale: Option<StaleOf>,
@@ -148,6 +150,11 @@ impl<'a> Lowering<'a> {
         });
         self.shown.push(Shown {
             id: node.id(),
+            kind: match &*label {
+                "gate" => NodeKind::Gate,
+                "constant" | "input" => NodeKind::Constant,
+                _ => NodeKind::Combinator,
+            },
             label,
             inputs: inputs.to_vec(),
             state,

@@ -8,6 +8,7 @@ use super::lower::{Asked, Lowering, NotLowered, Plan, Stage, World};
 use super::{Activity, Current, Described, Label, Outcome, Pending, Reason, Value};
 use crate::bindings::{Bind, Bindings, Unbound};
 use crate::cache::{Keep, Reading, Want};
+use crate::engine::NodeKind;
 use crate::error::{Failure, OpError};
 use crate::incr::{Compute, Cx, Graph, Id, Node};
 use crate::monitor::{self, Monitor, Watched};
@@ -128,6 +129,7 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
         };
         let node = to.add(self.label.clone(), inputs, cell, false);
         if let Some(shown) = to.shown.last_mut() {
+            shown.kind = NodeKind::Operation;
             shown.stage = Some(Box::new(move |graph: &mut Graph<World>| {
                 let mut about = (None, None, None);
                 graph.with_mut::<OperateCell<O, A, B>>(node, |cell| {
@@ -242,6 +244,7 @@ impl<M: Monitor> Plan for Watching<M> {
         let cell = WatchingCell { monitor, watched: None, value: None };
         let node = to.add(self.label.clone(), &[], cell, false);
         if let Some(shown) = to.shown.last_mut() {
+            shown.kind = NodeKind::Monitor;
             shown.stale = Some(Box::new(move |graph: &mut Graph<World>| {
                 let mut watched = None;
                 graph.with_mut::<WatchingCell<M>>(node, |cell| {

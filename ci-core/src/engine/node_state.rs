@@ -4,15 +4,24 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::current::{Activity, Pending, Shown};
+use crate::current::{Activity, Pending};
 use crate::error::Failure;
 
 /// What a node does, as far as a picture of the pipeline cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeKind {
-    /// It combines the values of other nodes: a constant, `map`, `and`, `gate`, `all`.
+    /// It has no inputs, and a value that the program gives it.
+    Constant,
+    /// It makes a value of other nodes' values: `map`, `and`, `all`, the results of a list.
     Combinator,
+    /// It passes on its second input while its first has a value.
+    Gate,
+    /// It chooses what comes after it by a value: what it made stands in groups of its own.
+    Bind,
+    /// It passes on its first input, and stands for all that this is made of until somebody opens it. Its other inputs
+    /// are what people are to see before it.
+    Collapse,
     /// It runs jobs.
     Operation,
     /// It reads a value of the outside world.
@@ -20,12 +29,9 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
-    pub(super) fn of(node: &Shown) -> Self {
-        match node {
-            Shown { stage: Some(_), .. } => Self::Operation,
-            Shown { stale: Some(_), .. } => Self::Monitor,
-            _ => Self::Combinator,
-        }
+    /// Whether it does something: it is an operation or a monitor.
+    pub fn is_work(self) -> bool {
+        matches!(self, Self::Operation | Self::Monitor)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The pipeline at one moment, for people.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{NodeKind, NodeState};
 use crate::current::{Activity, Shown, World};
@@ -16,8 +17,10 @@ use crate::op::Place;
 pub struct Snapshot {
     /// The engine's step.
     pub step: u64,
-    /// In the order in which they were made: inputs before what depends on them.
+    /// In the order in which they were written, but for this: inputs come before what depends on them.
     pub nodes: Vec<NodeView>,
+    /// Nodes that were made together. A group comes after the one that it is in.
+    pub groups: Vec<GroupView>,
 }
 
 /// One node.
@@ -25,10 +28,21 @@ pub struct Snapshot {
 pub struct NodeView {
     /// Its place in [`Snapshot::nodes`].
     pub id: usize,
+    /// What it is called from outside; unlike its place it stays the same from step to step, from run to run, and when
+    /// other parts of the pipeline are written differently.
+    pub name: NodeName,
     /// What it is called.
     pub label: String,
     /// What it does.
     pub kind: NodeKind,
+    /// Not drawn, unless it is the one that failed: lines go past it.
+    pub hidden: bool,
+    /// The group that it is in: a place in [`Snapshot::groups`].
+    pub group: Option<usize>,
+    /// Nodes that it does not read, but that people are to see before it.
+    pub context: Vec<usize>,
+    /// For [`NodeKind::Collapse`]: under which name and value it is opened.
+    pub collapse: Option<CollapseView>,
     /// For an operation: what it would do, or has done, as far as that is known before its input is; the end of a
     /// sentence: `build Dockerfile of site@1a2b3c4d`.
     pub would: Option<String>,
@@ -36,12 +50,68 @@ pub struct NodeView {
     pub inputs: Vec<usize>,
     /// How it stands.
     pub state: NodeState,
+    /// What is going on to renew the value, which is used until then.
+    pub refreshing: Option<Activity>,
     /// The newest job, for an operation.
     pub job: Option<JobId>,
     /// For a monitor whose newest read failed: why. Its value is the last one that was read.
     pub stale: Option<String>,
     /// For an operation whose place somebody else changed since: what is there, and what is not.
     pub drift: Option<Failure>,
+}
+
+/// A name of 16 hex digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(pub(crate) u64);
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for NodeName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// See [`NodeView::collapse`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CollapseView {
+    /// What is chosen: `branch`.
+    pub key: String,
+    /// Of several with the same key: which.
+    pub value: String,
+}
+
+/// Nodes that were made together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupView {
+    /// The node that made it.
+    pub owner: usize,
+    /// The group that it is in.
+    pub parent: Option<usize>,
+    /// What made it.
+    pub kind: GroupKind,
+    /// For a list: what it was called, or nothing. For an element: its key.
+    pub label: String,
+    /// Nobody has the value that it would be made for: it shows what would be there.
+    pub preview: bool,
+}
+
+/// What a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupKind {
+    /// All elements of a list.
+    List,
+    /// What was made for one element of a list.
+    Element,
+    /// What is made of a value that need not be there.
+    Option,
+    /// What a bind made.
+    Body,
 }
 
 /// One operation of the pipeline.
@@ -86,6 +156,27 @@ pub struct PlaceView {
 }
 
 impl NodeView {
+    /// A node at place `id` that has its value, in no group.
+    pub fn new(id: usize, kind: NodeKind, label: impl Into<String>, inputs: impl Into<Vec<usize>>) -> Self {
+        Self {
+            id,
+            name: NodeName(id as u64),
+            label: label.into(),
+            kind,
+            hidden: matches!(kind, NodeKind::Combinator | NodeKind::Constant),
+            group: None,
+            context: Vec::new(),
+            collapse: None,
+            would: None,
+            inputs: inputs.into(),
+            state: NodeState::Ok,
+            refreshing: None,
+            job: None,
+            stale: None,
+            drift: None,
+        }
+    }
+
     /// What it would do, or else what it is called.
     pub fn title(&self) -> &str {
         self.would.as_deref().unwrap_or(&self.label)
@@ -104,12 +195,8 @@ impl Snapshot {
                 (NodeState::Ok, _) => {}
                 (_, NodeKind::Operation | NodeKind::Monitor) => lacked.push(at),
                 // It says itself that it has none: nothing before it is to blame.
-                (NodeState::Failed { .. } | NodeState::Active { .. }, NodeKind::Combinator) => {
-                    lacked.push(at)
-                }
-                (NodeState::Blocked { .. } | NodeState::Waiting { .. }, NodeKind::Combinator) => {
-                    ahead.extend(&input.inputs);
-                }
+                (NodeState::Failed { .. } | NodeState::Active { .. }, _) => lacked.push(at),
+                (NodeState::Blocked { .. } | NodeState::Waiting { .. }, _) => ahead.extend(&input.inputs),
             }
         }
         lacked.sort_unstable();
@@ -168,7 +255,13 @@ pub(super) fn take(graph: &mut Graph<World>, shown: &[Shown], step: u64) -> Snap
             NodeView {
                 id: at,
                 label: node.label.to_string(),
-                kind: NodeKind::of(node),
+                name: NodeName(at as u64),
+                kind: node.kind,
+                hidden: matches!(node.kind, NodeKind::Combinator | NodeKind::Constant),
+                group: None,
+                context: Vec::new(),
+                collapse: None,
+                refreshing: None,
                 inputs: node.inputs.iter().filter_map(|input| places.get(input).copied()).collect(),
                 state: state(node, graph, &places),
                 would: stage
@@ -180,7 +273,7 @@ pub(super) fn take(graph: &mut Graph<World>, shown: &[Shown], step: u64) -> Snap
             }
         })
         .collect();
-    Snapshot { step, nodes }
+    Snapshot { step, nodes, groups: Vec::new() }
 }
 
 pub(super) fn stages(graph: &mut Graph<World>, shown: &[Shown]) -> Vec<StageView> {

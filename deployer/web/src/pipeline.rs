@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use ci_core::current::Activity;
-use ci_core::engine::{NodeKind, NodeState, NodeView, Snapshot};
+use ci_core::engine::{NodeState, NodeView, Snapshot};
 
 use crate::facts;
 use crate::mark::Mark;
@@ -59,7 +59,7 @@ impl Row {
 
 /// What only hands on what others say is passed over.
 fn is_listed(node: &NodeView) -> bool {
-    node.kind != NodeKind::Combinator || matches!(node.state, NodeState::Failed { .. })
+    node.kind.is_work() || matches!(node.state, NodeState::Failed { .. })
 }
 
 #[derive(Template)]

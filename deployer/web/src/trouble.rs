@@ -95,8 +95,8 @@ mod tests {
     use super::*;
 
     fn node(id: usize, kind: NodeKind, state: NodeState, stale: Option<&str>) -> NodeView {
-        let (label, stale) = (format!("node {id}"), stale.map(str::to_owned));
-        NodeView { id, label, kind, would: None, inputs: Vec::new(), state, job: None, stale, drift: None }
+        let stale = stale.map(str::to_owned);
+        NodeView { state, stale, ..NodeView::new(id, kind, format!("node {id}"), []) }
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         let retrying = NodeState::Active { activity: Activity::Retrying };
         nodes.push(node(heads, NodeKind::Operation, retrying, None));
         nodes.push(node(heads + 1, NodeKind::Operation, NodeState::Failed { failure }, None));
-        let (listed, more) = of(&Snapshot { step: 1, nodes }, &[]);
+        let (listed, more) = of(&Snapshot { step: 1, nodes, groups: Vec::new() }, &[]);
         let listed: Vec<_> = listed.iter().map(|trouble| (trouble.mark, trouble.what.clone())).collect();
         assert_eq!(listed.len(), LISTED_MAX);
         assert_eq!(more, heads + 2 - LISTED_MAX);
@@ -125,7 +125,7 @@ mod tests {
         let state = NodeState::Failed { failure: failure("it did not stay up") };
         let drift = Some(failure("it is gone"));
         let nodes = vec![NodeView { drift, ..node(0, NodeKind::Operation, state, None) }];
-        let (listed, more) = of(&Snapshot { step: 1, nodes }, &[]);
+        let (listed, more) = of(&Snapshot { step: 1, nodes, groups: Vec::new() }, &[]);
         let listed: Vec<_> = listed.iter().map(|trouble| (trouble.mark, trouble.says.as_str())).collect();
         assert_eq!(listed, [(Mark::Failed, "it did not stay up"), (Mark::Doubtful, "it is gone")]);
         assert_eq!(more, 0);

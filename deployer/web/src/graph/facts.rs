@@ -37,7 +37,7 @@ impl<'a> Facts<'a> {
             .collect();
         let boxed: Vec<bool> = nodes
             .iter()
-            .map(|node| node.kind != NodeKind::Combinator || matches!(node.state, NodeState::Failed { .. }))
+            .map(|node| node.kind.is_work() || matches!(node.state, NodeState::Failed { .. }))
             .collect();
         let mut users = vec![0; nodes.len()];
         for at in (0..nodes.len()).rev() {
@@ -115,7 +115,7 @@ impl<'a> Facts<'a> {
         let mut edges = Edges::new();
         let mut sources: Vec<Rc<BTreeMap<usize, bool>>> = Vec::with_capacity(self.nodes.len());
         for (at, inputs) in self.inputs.iter().enumerate() {
-            let gate = self.nodes[at].kind == NodeKind::Combinator && self.nodes[at].label == "gate";
+            let gate = self.nodes[at].kind == NodeKind::Gate;
             let mut mine = match inputs[..] {
                 _ if !self.boxed[at] && self.users[at] == 0 => Rc::default(),
                 [only] => sources[only].clone(),

@@ -109,7 +109,7 @@ fn draw_box(out: &mut String, boxed: &Boxed, (width, height): (f64, f64), (x, y)
     let kind = match boxed.kind {
         NodeKind::Operation => "operation",
         NodeKind::Monitor => "monitor",
-        NodeKind::Combinator => "combinator",
+        _ => "combinator",
     };
     let (element, class) = (if boxed.job.is_some() { "a" } else { "g" }, boxed.mark.class());
     _ = write!(out, r#"<{element} class="node {kind} {class}""#);

@@ -14,18 +14,7 @@ struct Pipeline(Snapshot);
 impl Pipeline {
     fn add(&mut self, kind: NodeKind, label: &str, inputs: &[usize]) -> usize {
         let id = self.0.nodes.len();
-        let (label, inputs) = (label.to_owned(), inputs.to_vec());
-        self.0.nodes.push(NodeView {
-            id,
-            label,
-            kind,
-            inputs,
-            would: None,
-            state: NodeState::Ok,
-            job: None,
-            stale: None,
-            drift: None,
-        });
+        self.0.nodes.push(NodeView::new(id, kind, label, inputs));
         id
     }
 
@@ -40,7 +29,8 @@ impl Pipeline {
     }
 
     fn join(&mut self, label: &str, inputs: &[usize]) -> usize {
-        self.add(NodeKind::Combinator, label, inputs)
+        let kind = if label == "gate" { NodeKind::Gate } else { NodeKind::Combinator };
+        self.add(kind, label, inputs)
     }
 
     fn set(&mut self, node: usize, state: NodeState) {
