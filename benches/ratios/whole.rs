@@ -75,7 +75,7 @@ impl Whole {
             .iter()
             .enumerate()
             .map(|(at, value)| {
-                let (set, head) = input(*value);
+                let (set, head) = input("head", *value);
                 let last = (0..STEPS - 1).fold(head, |node, s| node.map(move |x| step(s, *x)));
                 let done = done.clone();
                 let end = last.try_map(move |x| {

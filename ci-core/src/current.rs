@@ -8,30 +8,52 @@
 //!
 //! In the examples of this module, `value_of` runs a current on an engine of its own until it has a value or has failed.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use self::all::all;
-pub use self::combine::{constant, fail};
+pub use self::all::{all, all_labelled, list, optional};
+pub use self::collapse::collapse_all;
+pub use self::constant::{active, constant, fail, labelled};
+pub use self::each::{Elements, Key};
 pub use self::input::{Input, input};
-pub(crate) use self::lower::{Lowering, Plan, Shown};
+pub use self::join::{Join, join};
+pub(crate) use self::lower::{Lowering, Plan};
 pub use self::lower::{NotLowered, World};
 pub use self::operate::{build_with, monitor_with, publish_at, publish_with};
 pub use self::outcome::{Activity, Outcome, Pending, Reason};
+pub(crate) use self::portrait::{Made, Portrait, Seen, Work};
+pub use self::tally::Counts;
+pub(crate) use self::tally::Tally;
 pub(crate) use self::wake::Wake;
+pub use self::within::within;
 
+use crate::error::{Failure, OpError};
 use crate::incr::Id;
 
 mod all;
-mod combine;
+mod bind;
+mod collapse;
+mod constant;
+mod each;
+mod home;
 mod input;
+mod job;
+mod join;
 mod lower;
+mod map;
 mod operate;
 mod outcome;
+mod portrait;
+mod rank;
+mod state;
+mod tally;
 mod wake;
+mod within;
 
 /// What every value in a pipeline can do. Clones should be cheap: put large values into an `Arc`.
 pub trait Value: Clone + PartialEq + Send + Sync + 'static {}
@@ -48,6 +70,14 @@ pub struct Current<T> {
 pub(crate) struct Described {
     pub(crate) number: u64,
     pub(crate) plan: Box<dyn Plan>,
+    /// What people are to see before it.
+    here: Option<Arc<within::Context>>,
+}
+
+impl Described {
+    fn contexts(&self) -> Vec<Arc<Self>> {
+        within::contexts(&self.here)
+    }
 }
 
 impl Drop for Described {
@@ -99,7 +129,8 @@ impl<T: Value> Current<T> {
         // Only told apart, never compared or shown: that it is shared by all engines of the process has no effect.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { described: Arc::new(Described { number, plan: Box::new(plan) }), value: PhantomData }
+        let described = Described { number, plan: Box::new(plan), here: within::here() };
+        Self { described: Arc::new(described), value: PhantomData }
     }
 
     pub(crate) fn description(&self) -> &Arc<Described> {
@@ -108,4 +139,35 @@ impl<T: Value> Current<T> {
 }
 
 /// What a node is called in pictures and messages.
-pub(crate) type Label = Cow<'static, str>;
+pub type Label = Cow<'static, str>;
+
+/// Runs a user's closure; its error or panic is the node's own failure.
+fn guarded<U>(me: Id, f: impl FnOnce() -> Result<U, OpError>) -> Outcome<U> {
+    let error = match std::panic::catch_unwind(AssertUnwindSafe(f)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => error,
+        Err(panic) => panicked(&*panic),
+    };
+    Err(Reason { origin: me, what: Pending::Failed(Arc::new(Failure::from(&error))) })
+}
+
+/// What a panic said, as a failure.
+fn panicked(panic: &(dyn Any + Send)) -> OpError {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    OpError::permanent(text.unwrap_or_default()).with_hint("a closure of the pipeline panicked")
+}
+
+/// Replaces a node's value; tells whether it differs.
+fn replace<T: PartialEq>(value: &mut Outcome<T>, new: Outcome<T>) -> bool {
+    let changed = *value != new;
+    if changed {
+        *value = new;
+    }
+    changed
+}
+
+/// What a node shows before it was computed.
+fn unknown<T>(input: Id) -> Outcome<T> {
+    Err(Reason::queued(input))
+}

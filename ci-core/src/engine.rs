@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::bindings::{Bindings, DEFAULT};
 use crate::cache::{Cache, Env, Guard};
-use crate::current::{Activity, Current, Lowering, Outcome, Pending, Wake, World};
+use crate::current::{Activity, Current, Lowering, Outcome, Pending, World};
 use crate::doubt::Doubts;
 use crate::error::{Failure, OpError};
 use crate::event::{Event, Events};
@@ -31,13 +31,15 @@ pub use self::handle::{Handle, JobView, Status};
 pub use self::node_state::{NodeKind, NodeState};
 pub use self::owner::Owner;
 pub use self::snapshot::{
-    AskedView, CollapseView, GroupKind, GroupView, NodeName, NodeView, PlaceView, Snapshot, StageView,
+    AskedView, CollapseView, GroupKind, GroupView, MovedView, NodeName, NodeView, PlaceView, Snapshot,
+    StageView,
 };
 pub use crate::current::NotLowered;
 
 mod handle;
 mod node_state;
 mod owner;
+mod portrait;
 mod snapshot;
 
 /// How many messages each mailbox holds before its senders wait.
@@ -160,27 +162,17 @@ impl Engine {
             pace: self.pace,
             doubts: doubts.clone(),
         };
-        let world = World {
-            cache: Cache::new(env),
-            monitors: Monitors::new(
-                events.clone(),
-                runtime.clone(),
-                monitor_mailbox,
-                self.pace,
-                doubts.clone(),
-            ),
-            wake: Wake::default(),
-        };
+        let monitors =
+            Monitors::new(events.clone(), runtime.clone(), monitor_mailbox, self.pace, doubts.clone());
+        let world = World::new(Cache::new(env), monitors, doubts.clone(), self.bindings);
+        let tally = world.tally.clone();
         let mut graph = Graph::new(world);
-        let mut lowering = Lowering::new(&mut graph, &self.bindings);
-        let root = lowering.lower(pipeline().description())?;
-        let shown = lowering.shown;
+        let root = Lowering::new(&mut graph, None).lower(pipeline())?;
         let (status, statuses) =
             watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), doubts: 0, step: 0 });
         let guard = self.guard.clone();
         let running = Running {
-            root: root.typed(),
-            shown,
+            root,
             graph,
             store: self.store.clone(),
             guard: self.guard.clone(),
@@ -204,7 +196,7 @@ impl Engine {
                 finished.send_replace(true);
             })
             .map_err(StartError::Thread)?;
-        Ok(Handle::new(commands, events, statuses, done, self.store, guard))
+        Ok(Handle::new(commands, events, statuses, tally, done, self.store, guard))
     }
 
     /// Starts `pipeline` and runs it until the process is told to stop by Ctrl-C, or the engine ends by itself.
@@ -227,7 +219,6 @@ impl Engine {
 
 struct Running {
     root: Node<Outcome<()>>,
-    shown: Vec<crate::current::Shown>,
     graph: Graph<World>,
     store: Store,
     guard: Guard,
@@ -341,11 +332,9 @@ impl Running {
         match command {
             Command::Live(reply) => _ = reply.send(cache.live()),
             Command::UnderWay { job, reply } => _ = reply.send(cache.asked_of(&job)),
-            Command::Stages(reply) => _ = reply.send(snapshot::stages(&mut self.graph, &self.shown)),
+            Command::Stages(reply) => _ = reply.send(portrait::stages(&self.graph)),
             Command::Follow { job, offset, reply } => _ = reply.send(cache.follow(&job, offset)),
-            Command::Snapshot(reply) => {
-                _ = reply.send(snapshot::take(&mut self.graph, &self.shown, self.step))
-            }
+            Command::Snapshot(reply) => _ = reply.send(portrait::snapshot(&self.graph, self.step)),
             Command::Approve { job, by, reply } => cache.approve(&job, &by, reply),
             Command::Rebuild { job, by, reply } => cache.rebuild(&job, &by, reply),
             Command::Confirm(level) => self.guard.set(level),

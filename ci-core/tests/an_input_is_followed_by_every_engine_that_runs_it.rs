@@ -31,7 +31,7 @@ impl Follower {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_input_is_followed_by_every_engine_that_runs_it() {
-    let (set, current) = input(0);
+    let (set, current) = input("number", 0);
     set.set(1);
     let (mut a, mut b) = (Follower::of(&current), Follower::of(&current));
     assert_eq!((a.next().await, b.next().await), (1, 1));
@@ -51,7 +51,7 @@ async fn an_input_is_followed_by_every_engine_that_runs_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_of_many_values_is_seen() {
-    let (set, current) = input(0);
+    let (set, current) = input("number", 0);
     let mut engine = Follower::of(&current);
     assert_eq!(engine.next().await, 0);
     let others: Vec<_> = (1..4)

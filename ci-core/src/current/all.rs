@@ -1,12 +1,14 @@
 //! Many currents as one.
 
-use std::collections::BTreeMap;
+use std::any::Any;
 use std::sync::Arc;
 
-use super::combine::{replace, unknown};
 use super::lower::{Lowering, NotLowered, Plan, World};
-use super::{Current, Described, Label, Outcome, Pending, Reason};
-use crate::error::FailureKind;
+use super::portrait::{Seen, sit};
+use super::rank::Rank;
+use super::{Current, Described, Label, Outcome, Value, replace, unknown};
+use crate::engine::NodeKind;
+use crate::error::OpError;
 use crate::incr::{Compute, Cx, Id, Node};
 
 /// Done when all are done. Fails as soon as one fails: the first failure by position is told, else the first activity
@@ -25,55 +27,200 @@ use crate::incr::{Compute, Cx, Id, Node};
 /// assert_eq!(value_of(all([])), Ok(()));
 /// ```
 pub fn all(members: impl IntoIterator<Item = Current<()>>) -> Current<()> {
-    Current::described_by(All(members.into_iter().collect()))
+    Current::described_by(All { label: "all", members: members.into_iter().collect(), done: |_| () })
 }
 
-struct All(Vec<Current<()>>);
+/// The values of all, in order. Of reasons why there are none yet, the one that [`all`] would tell is told. What was
+/// *skipped* is left out.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
+/// # use doc::value_of;
+/// use ci_core::current::{constant, list};
+///
+/// let ports = list([constant(80), constant(443)]);
+/// assert_eq!(value_of(ports), Ok(vec![80, 443]));
+/// ```
+pub fn list<T: Value>(members: impl IntoIterator<Item = Current<T>>) -> Current<Vec<T>> {
+    let done: Done<T, Vec<T>> = |values| values.cloned().collect();
+    Current::described_by(All { label: "list", members: members.into_iter().collect(), done })
+}
 
-impl Plan for All {
+/// The value of a current that need not be there: `None` if it is not.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
+/// # use doc::value_of;
+/// use ci_core::current::{constant, optional};
+///
+/// assert_eq!(value_of(optional(Some(constant(7)))), Ok(Some(7)));
+/// assert_eq!(value_of(optional::<u32>(None)), Ok(None));
+/// ```
+pub fn optional<T: Value>(current: Option<Current<T>>) -> Current<Option<T>> {
+    match current {
+        Some(current) => current.map(|value| Some(value.clone())),
+        None => super::constant(None),
+    }
+}
+
+/// Done when all are done, and not told before all are settled: then one failure names all that failed, and why, if
+/// they agree on that. What was *skipped* counts as done.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
+/// # use doc::value_of;
+/// use ci_core::OpError;
+/// use ci_core::current::{all_labelled, constant, fail};
+///
+/// let full = || fail(OpError::permanent("no space left"));
+/// let tests = all_labelled([("amd64", full()), ("arm64", constant(())), ("riscv64", full())]);
+/// assert_eq!(value_of(tests), Err("failed: amd64, riscv64 failed: no space left".to_owned()));
+/// ```
+pub fn all_labelled<L: Into<String>>(members: impl IntoIterator<Item = (L, Current<()>)>) -> Current<()> {
+    let (labels, members): (Vec<String>, Vec<_>) =
+        members.into_iter().map(|(label, member)| (label.into(), member)).unzip();
+    Current::described_by(AllLabelled { labels: labels.into(), members })
+}
+
+type Done<T, U> = fn(&mut dyn Iterator<Item = &T>) -> U;
+
+struct All<T, U> {
+    label: &'static str,
+    members: Vec<Current<T>>,
+    done: Done<T, U>,
+}
+
+impl<T: Value, U: Value> Plan for All<T, U> {
     fn label(&self) -> Label {
-        "all".into()
+        self.label.into()
     }
 
     fn inputs(&self) -> Vec<Arc<Described>> {
-        self.0.iter().map(|member| member.description().clone()).collect()
+        self.members.iter().map(|member| member.description().clone()).collect()
     }
 
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
         let members: Vec<_> = inputs.iter().map(|id| id.typed()).collect();
         let moved = (0..members.len() as u32).collect();
-        let value = inputs.first().map_or(Ok(()), |first| unknown(*first));
-        let cell = AllCell { members, moved, failed: BTreeMap::new(), active: BTreeMap::new(), value };
-        Ok(to.add(self.label(), inputs, cell, true).id())
+        let value = match inputs.first() {
+            Some(first) => unknown(*first),
+            None => Ok((self.done)(&mut std::iter::empty())),
+        };
+        let (label, done) = (self.label, self.done);
+        let cell = AllCell { label, members, moved, rank: Rank::default(), done, value };
+        Ok(to.graph.insert_with_slots(inputs, cell).id())
     }
 }
 
-struct AllCell {
-    members: Vec<Node<Outcome<()>>>,
+struct AllCell<T, U> {
+    label: &'static str,
+    members: Vec<Node<Outcome<T>>>,
     /// Positions that changed since the last time.
     moved: Vec<u32>,
-    failed: BTreeMap<u32, Reason>,
-    active: BTreeMap<u32, Reason>,
+    rank: Rank,
+    done: Done<T, U>,
+    value: Outcome<U>,
+}
+
+impl<T: Value, U: Value> Compute<World> for AllCell<T, U> {
+    type Value = Outcome<U>;
+
+    fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
+        for at in self.moved.drain(..) {
+            self.rank.put(at, cx.get(self.members[at as usize]).as_ref().err());
+        }
+        let new = match self.rank.first() {
+            Some(reason) => Err(reason.clone()),
+            // What has no value here was skipped.
+            None => Ok((self.done)(&mut self.members.iter().filter_map(|at| cx.get(*at).as_ref().ok()))),
+        };
+        replace(&mut self.value, new)
+    }
+
+    fn value(&self) -> &Outcome<U> {
+        &self.value
+    }
+
+    fn input_changed(&mut self, slot: u32) {
+        self.moved.push(slot);
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        sit(question, || {
+            let inputs: Vec<_> = self.members.iter().map(|member| member.id()).collect();
+            Seen::new(NodeKind::Combinator, self.label, inputs, &self.value)
+        });
+    }
+}
+
+struct AllLabelled {
+    labels: Arc<[String]>,
+    members: Vec<Current<()>>,
+}
+
+impl Plan for AllLabelled {
+    fn label(&self) -> Label {
+        "all".into()
+    }
+
+    fn inputs(&self) -> Vec<Arc<Described>> {
+        self.members.iter().map(|member| member.description().clone()).collect()
+    }
+
+    fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
+        let members: Vec<_> = inputs.iter().map(|id| id.typed()).collect();
+        let moved = (0..members.len() as u32).collect();
+        let labels = self.labels.clone();
+        let value = inputs.first().map_or(Ok(()), |first| unknown(*first));
+        let cell = AllLabelledCell { labels, members, moved, rank: Rank::default(), value };
+        Ok(to.graph.insert_with_slots(inputs, cell).id())
+    }
+}
+
+struct AllLabelledCell {
+    labels: Arc<[String]>,
+    members: Vec<Node<Outcome<()>>>,
+    moved: Vec<u32>,
+    rank: Rank,
     value: Outcome<()>,
 }
 
-impl Compute<World> for AllCell {
+impl AllLabelledCell {
+    /// How many are named.
+    const NAMED_MAX: usize = 20;
+
+    /// All failures as one.
+    fn failed(&self) -> Option<OpError> {
+        let failures: Vec<_> = self.rank.failures().collect();
+        let (_, first) = failures.first()?;
+        let named = failures.iter().take(Self::NAMED_MAX).map(|(at, _)| self.labels[*at as usize].as_str());
+        let mut said = named.collect::<Vec<_>>().join(", ");
+        if failures.len() > Self::NAMED_MAX {
+            said.push_str(&format!(" and {} more", failures.len() - Self::NAMED_MAX));
+        }
+        said.push_str(" failed");
+        let agree = failures.iter().all(|(_, failure)| failure.message == first.message);
+        let said = if agree { format!("{said}: {}", first.message) } else { said };
+        let error = OpError::new(first.kind, said);
+        Some(match first.hint.as_ref().filter(|_| agree) {
+            Some(hint) => error.with_hint(hint.clone()),
+            None => error,
+        })
+    }
+}
+
+impl Compute<World> for AllLabelledCell {
     type Value = Outcome<()>;
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         for at in self.moved.drain(..) {
-            self.failed.remove(&at);
-            self.active.remove(&at);
-            if let Err(reason) = cx.get(self.members[at as usize]) {
-                match &reason.what {
-                    Pending::Failed(failure) if failure.kind == FailureKind::Skipped => None,
-                    Pending::Failed(_) => self.failed.insert(at, reason.clone()),
-                    Pending::Active(_) => self.active.insert(at, reason.clone()),
-                };
-            }
+            self.rank.put(at, cx.get(self.members[at as usize]).as_ref().err());
         }
-        let first = self.failed.values().next().or_else(|| self.active.values().next());
-        let new = first.map_or(Ok(()), |reason| Err(reason.clone()));
+        let new = match (self.rank.first_active(), self.failed()) {
+            (Some(active), _) => Err(active.clone()),
+            (None, Some(failed)) => super::guarded(cx.me(), || Err(failed)),
+            (None, None) => Ok(()),
+        };
         replace(&mut self.value, new)
     }
 
@@ -83,5 +230,12 @@ impl Compute<World> for AllCell {
 
     fn input_changed(&mut self, slot: u32) {
         self.moved.push(slot);
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        sit(question, || {
+            let inputs: Vec<_> = self.members.iter().map(|member| member.id()).collect();
+            Seen::new(NodeKind::Combinator, "all", inputs, &self.value).shown()
+        });
     }
 }

@@ -1,15 +1,18 @@
 //! Values that the program itself sets.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::lower::{Lowering, NotLowered, Plan, World};
+use super::portrait::{Seen, sit};
 use super::wake::Wake;
 use super::{Current, Described, Label, Outcome, Value};
+use crate::engine::NodeKind;
 use crate::incr::{Compute, Cx, Id};
 
-/// A current that always has a value, and the handle that changes it, from any thread and whenever: every engine that
+/// A current that always has a value and is shown under this name, and the handle that changes it, from any thread and whenever: every engine that
 /// runs the current follows. What is set between two steps of an engine is seen in one step; of several values only
 /// the last.
 ///
@@ -18,13 +21,13 @@ use crate::incr::{Compute, Cx, Id};
 /// # use doc::value_of;
 /// use ci_core::current::input;
 ///
-/// let (answer, current) = input(6);
+/// let (answer, current) = input("answer", 6);
 /// answer.set(42);
 /// assert_eq!(value_of(current), Ok(42));
 /// ```
-pub fn input<T: Value>(value: T) -> (Input<T>, Current<T>) {
+pub fn input<T: Value>(label: impl Into<Label>, value: T) -> (Input<T>, Current<T>) {
     let shared = Arc::new(Mutex::new(State { value, readers: Vec::new() }));
-    (Input { shared: shared.clone() }, Current::described_by(Set { shared }))
+    (Input { shared: shared.clone() }, Current::described_by(Set { label: label.into(), shared }))
 }
 
 /// Sets the value of a current made by [`input`]. Clones set the same one. Dropping it leaves the value as it is.
@@ -83,12 +86,13 @@ impl<T> fmt::Debug for Input<T> {
 }
 
 struct Set<T> {
+    label: Label,
     shared: Arc<Mutex<State<T>>>,
 }
 
 impl<T: Value> Plan for Set<T> {
     fn label(&self) -> Label {
-        "input".into()
+        self.label.clone()
     }
 
     fn inputs(&self) -> Vec<Arc<Described>> {
@@ -96,12 +100,14 @@ impl<T: Value> Plan for Set<T> {
     }
 
     fn lower(&self, _: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
-        let cell = InputCell { shared: self.shared.clone(), reader: None, value: None };
-        Ok(to.add(self.label(), &[], cell, false).id())
+        let cell =
+            InputCell { label: self.label.clone(), shared: self.shared.clone(), reader: None, value: None };
+        Ok(to.add(&[], cell).id())
     }
 }
 
 struct InputCell<T> {
+    label: Label,
     shared: Arc<Mutex<State<T>>>,
     reader: Option<Arc<Reader>>,
     value: Option<Outcome<T>>,
@@ -128,5 +134,10 @@ impl<T: Value> Compute<World> for InputCell<T> {
 
     fn value(&self) -> &Outcome<T> {
         self.value.as_ref().expect("because a node is computed before it is read")
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        let Some(value) = &self.value else { return };
+        sit(question, || Seen::new(NodeKind::Constant, self.label.clone(), [], value));
     }
 }

@@ -1,27 +1,62 @@
 //! From descriptions to nodes.
 //!
 //! Lowering visits a description's inputs before itself, without recursion: a chain may be as long as memory allows.
-//! Each description becomes one node, found again by its number.
+//! Each description becomes one node, found again by its number: in what is lowered with it, and outside of that in
+//! the [homes](super::home) around it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Described, Label, Outcome, Pending, Value, Wake};
+use super::home::{HomeNo, Homes};
+use super::tally::Tally;
+use super::{Described, Label, Outcome, Value, Wake};
 use crate::bindings::{Bindings, Unbound};
 use crate::cache::Cache;
-use crate::engine::NodeKind;
-use crate::error::Failure;
-use crate::ids::{JobId, KeyDigest, OpId};
+use crate::doubt::Doubts;
+use crate::error::OpError;
 use crate::incr::{Compute, Graph, Id, Node};
 use crate::monitor::Monitors;
-use crate::op::Place;
 
 /// What nodes reach while they are computed.
 pub struct World {
     pub(crate) cache: Cache,
     pub(crate) monitors: Monitors,
     pub(crate) wake: Wake,
+    pub(crate) doubts: Doubts,
+    pub(crate) tally: Tally,
+    bindings: Bindings,
+    contexts: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    homes: Homes,
+    /// Nodes that stand in a context of their own, with those that people are to see before them.
+    within: HashMap<Id, Vec<Id>>,
+    /// How many there may be before those of released nodes are looked for.
+    sweep_at: usize,
+}
+
+impl World {
+    /// Fewer contexts are not worth a sweep.
+    const SWEEP_MIN: usize = 64;
+
+    pub(crate) fn new(cache: Cache, monitors: Monitors, doubts: Doubts, bindings: Bindings) -> Self {
+        Self {
+            cache,
+            monitors,
+            doubts,
+            bindings,
+            wake: Wake::default(),
+            tally: Tally::default(),
+            contexts: HashMap::new(),
+            homes: Homes::default(),
+            within: HashMap::new(),
+            sweep_at: 0,
+        }
+    }
+
+    /// What people are to see before a node, beside what it reads.
+    pub(crate) fn context_of(&self, node: Id) -> &[Id] {
+        self.within.get(&node).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl std::fmt::Debug for World {
@@ -40,128 +75,142 @@ pub(crate) trait Plan: Send + Sync + 'static {
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered>;
 }
 
-/// An operation that can't be made, with its label.
+/// Something that can't be made a part of the pipeline, with its label.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{label}: {unbound}")]
+#[error("{label}: {why}")]
 pub struct NotLowered {
     label: String,
-    unbound: Unbound,
+    why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Why {
+    #[error(transparent)]
+    Unbound(#[from] Unbound),
+    #[error("it belongs to another part of the pipeline, or to another engine")]
+    Foreign,
 }
 
 impl NotLowered {
     pub(super) fn new(label: &Label, unbound: Unbound) -> Self {
-        Self { label: label.to_string(), unbound }
+        Self { label: label.to_string(), why: unbound.into() }
+    }
+
+    /// It was carried out of the closure that it was given to.
+    pub(super) fn foreign(label: &Label) -> Self {
+        Self { label: label.to_string(), why: Why::Foreign }
+    }
+
+    /// As the failure of what it would have been a part of.
+    pub(super) fn failure(&self) -> OpError {
+        OpError::permanent(self.to_string())
     }
 }
 
-/// A node as people see it.
-pub(crate) struct Shown {
-    pub(crate) id: Id,
-    pub(crate) label: Label,
-    pub(crate) kind: NodeKind,
-    pub(crate) inputs: Vec<Id>,
-    pub(crate) state: StateOf,
-    pub(crate) stale: Option<StaleOf>,
-    pub(crate) stage: Option<StageOf>,
-}
-
-/// What an operation's node is about.
-pub(crate) struct Stage {
-    pub(crate) op: OpId,
-    pub(crate) publishes: bool,
-    /// For a publisher whose place does not depend on its input.
-    pub(crate) place: Option<Place>,
-    /// What it would do, as far as that is known.
-    pub(crate) would: Option<String>,
-    pub(crate) asked: Option<Asked>,
-    /// The newest job for what it asks for now.
-    pub(crate) job: Option<JobId>,
-    /// What is there instead of what was published.
-    pub(crate) drift: Option<Arc<Failure>>,
-}
-
-/// What an operation's node asks for, or, while its input has no value, asked for last.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) key: KeyDigest,
-    pub(crate) summary: Arc<str>,
-}
-
-/// Asks a node for its state: `None` when it has its value.
-pub(crate) type StateOf = Box<dyn Fn(&Graph<World>) -> Option<(Id, Pending)> + Send>;
-/// Asks a monitor's node why its value is not fresh; `None` when it is.
-pub(crate) type StaleOf = Box<dyn Fn(&mut Graph<World>) -> Option<Arc<Failure>> + Send>;
-
-/// Asks an operation's node what it is about.
-pub(crate) type StageOf = Box<dyn Fn(&mut Graph<World>) -> Stage + Send>;
-
-/// One pipeline being lowered to one graph.
+/// A part of a pipeline being lowered to the graph's current scope.
 pub(crate) struct Lowering<'a> {
     pub(crate) graph: &'a mut Graph<World>,
-    pub(crate) bindings: &'a Bindings,
-    pub(crate) shown: Vec<Shown>,
+    /// The home around it.
+    parent: Option<HomeNo>,
+    /// Its own, if somebody asked for it.
+    home: Option<HomeNo>,
     nodes: HashMap<u64, Id>,
-    contexts: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    made: Vec<(Arc<Described>, Id)>,
 }
 
 impl<'a> Lowering<'a> {
-    pub(crate) fn new(graph: &'a mut Graph<World>, bindings: &'a Bindings) -> Self {
-        Self { graph, bindings, shown: Vec::new(), nodes: HashMap::new(), contexts: HashMap::new() }
+    pub(crate) fn new(graph: &'a mut Graph<World>, parent: Option<HomeNo>) -> Self {
+        Self { graph, parent, home: None, nodes: HashMap::new(), made: Vec::new() }
     }
 
-    /// The node of `root`, made with everything it needs.
-    pub(crate) fn lower(&mut self, root: &Arc<Described>) -> Result<Id, NotLowered> {
-        let mut stack = vec![root.clone()];
+    /// The node of `root`, made with everything it needs that is not there already.
+    pub(crate) fn lower<T: Value>(mut self, root: super::Current<T>) -> Result<Node<Outcome<T>>, NotLowered> {
+        let mut stack = vec![root.description().clone()];
+        let number = root.description().number;
+        drop(root);
         while let Some(described) = stack.last().cloned() {
-            if self.nodes.contains_key(&described.number) {
+            if self.find(described.number).is_some() {
                 stack.pop();
                 continue;
             }
-            let inputs = described.plan.inputs();
+            let plan_inputs = described.plan.inputs();
+            let contexts = described.contexts();
             let before = stack.len();
             // The first is made first: people see nodes in the order in which they were written.
-            stack.extend(inputs.iter().rev().filter(|i| !self.nodes.contains_key(&i.number)).cloned());
+            let needed = contexts.iter().chain(&plan_inputs).rev();
+            stack.extend(needed.filter(|i| self.find(i.number).is_none()).cloned());
             if stack.len() == before {
-                let inputs: Vec<Id> = inputs.iter().map(|i| self.nodes[&i.number]).collect();
-                let id = described.plan.lower(&inputs, self)?;
+                let known = |i: &Arc<Described>| self.find(i.number).expect("because it was made above");
+                let inputs: Vec<Id> = plan_inputs.iter().map(known).collect();
+                let contexts: Vec<Id> = contexts.iter().map(known).collect();
+                let id = described.plan.lower(&inputs, &mut self)?;
+                if !contexts.is_empty() {
+                    self.stands_within(id, contexts);
+                }
                 self.nodes.insert(described.number, id);
+                self.made.push((described, id));
                 stack.pop();
             }
         }
-        Ok(self.nodes[&root.number])
+        let root = self.find(number).expect("because it was made above");
+        drop(stack);
+        self.remember();
+        Ok(root.typed())
     }
 
-    /// Adds a node and notes how it is shown.
-    pub(crate) fn add<T: Value, C: Compute<World, Value = Outcome<T>>>(
+    fn find(&self, number: u64) -> Option<Id> {
+        let known = self.nodes.get(&number).copied();
+        known.or_else(|| self.graph.world().homes.find(self.parent, number))
+    }
+
+    /// Keeps what can be asked for later, and lets go of the rest.
+    fn remember(mut self) {
+        let mut kept = HashMap::new();
+        // Users before what they use: a description that only they hold is let go of with them.
+        while let Some((described, id)) = self.made.pop() {
+            if self.home.is_some() && Arc::strong_count(&described) > 1 {
+                kept.insert(described.number, id);
+            }
+        }
+        if let Some(home) = self.home.and_then(|no| self.graph.world_mut().homes.get_mut(no)) {
+            home.nodes = kept;
+        }
+    }
+
+    fn stands_within(&mut self, node: Id, contexts: Vec<Id>) {
+        let mut within = std::mem::take(&mut self.graph.world_mut().within);
+        if within.len() >= self.graph.world().sweep_at {
+            within.retain(|node, _| self.graph.is_live(*node));
+            self.graph.world_mut().sweep_at = (2 * within.len()).max(World::SWEEP_MIN);
+        }
+        within.insert(node, contexts);
+        self.graph.world_mut().within = within;
+    }
+
+    /// Where what a node makes later finds what stands here.
+    pub(super) fn home(&mut self) -> HomeNo {
+        if let Some(home) = self.home {
+            return home;
+        }
+        let scope = self.graph.current_scope();
+        let mut homes = std::mem::take(&mut self.graph.world_mut().homes);
+        let home = homes.open(self.parent, scope, |scope| self.graph.is_open(scope));
+        self.graph.world_mut().homes = homes;
+        self.home = Some(home);
+        home
+    }
+
+    /// Adds a node.
+    pub(super) fn add<T: Value, C: Compute<World, Value = Outcome<T>>>(
         &mut self,
-        label: Label,
         inputs: &[Id],
         cell: C,
-        slots: bool,
     ) -> Node<Outcome<T>> {
-        let node = match slots {
-            true => self.graph.insert_with_slots(inputs, cell),
-            false => self.graph.insert(inputs, cell),
-        };
-        let state = Box::new(move |graph: &Graph<World>| match graph.get(node) {
-            Some(Err(reason)) => Some((reason.origin, reason.what.clone())),
-            Some(Ok(_)) => None,
-            None => Some((node.id(), Pending::Active(super::Activity::Queued))),
-        });
-        self.shown.push(Shown {
-            id: node.id(),
-            kind: match &*label {
-                "gate" => NodeKind::Gate,
-                "constant" | "input" => NodeKind::Constant,
-                _ => NodeKind::Combinator,
-            },
-            label,
-            inputs: inputs.to_vec(),
-            state,
-            stale: None,
-            stage: None,
-        });
-        node
+        self.graph.insert(inputs, cell)
+    }
+
+    pub(crate) fn bindings(&self) -> &Bindings {
+        &self.graph.world().bindings
     }
 
     /// The context of an operation on a binding, made once for all its nodes.
@@ -172,13 +221,15 @@ impl<'a> Lowering<'a> {
         make: impl FnOnce(&Bindings) -> Result<C, Unbound>,
     ) -> Result<(Arc<C>, bool), NotLowered> {
         let name = (TypeId::of::<C>(), on.to_owned());
-        if let Some(known) = self.contexts.get(&name).cloned()
+        let world = self.graph.world_mut();
+        if let Some(known) = world.contexts.get(&name).cloned()
             && let Ok(context) = known.downcast::<C>()
         {
             return Ok((context, false));
         }
-        let context = make(self.bindings).map(Arc::new).map_err(|unbound| NotLowered::new(label, unbound))?;
-        self.contexts.insert(name, context.clone());
+        let context =
+            make(&world.bindings).map(Arc::new).map_err(|unbound| NotLowered::new(label, unbound))?;
+        world.contexts.insert(name, context.clone());
         Ok((context, true))
     }
 }

@@ -1,16 +1,20 @@
 //! Currents that touch the outside: operations and monitors.
 
+use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::combine::{replace, unknown};
-use super::lower::{Asked, Lowering, NotLowered, Plan, Stage, World};
-use super::{Activity, Current, Described, Label, Outcome, Pending, Reason, Value};
+use super::lower::{Lowering, NotLowered, Plan, World};
+use super::portrait::{Asked, Seen, Stage, Work, sit};
+use super::tally::Counted;
+use super::{
+    Activity, Current, Described, Label, Outcome, Pending, Reason, Value, guarded, replace, unknown,
+};
 use crate::bindings::{Bind, Bindings, Unbound};
 use crate::cache::{Keep, Reading, Want};
 use crate::engine::NodeKind;
 use crate::error::{Failure, OpError};
-use crate::incr::{Compute, Cx, Graph, Id, Node};
+use crate::incr::{Compute, Cx, Id, Node};
 use crate::monitor::{self, Monitor, Watched};
 use crate::op::{Build, Builder, Operation, Place, Publish, Publisher, Request, deed};
 
@@ -118,51 +122,35 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
         // A place that can't be written down fails the request, which tells why.
         let place = self.place.as_ref().and_then(|place| place(&op).ok());
         let cell = OperateCell::<O, A, B> {
+            label: self.label.clone(),
             input: inputs[0].typed(),
             erased: op.clone(),
-            op: op.clone(),
+            op,
             request: self.request.clone(),
+            place: place.map(Box::new),
             want: None,
             kept: None,
             asked: None,
+            counted: Counted::new(&to.graph.world().tally),
             value: unknown(inputs[0]),
         };
-        let node = to.add(self.label.clone(), inputs, cell, false);
-        if let Some(shown) = to.shown.last_mut() {
-            shown.kind = NodeKind::Operation;
-            shown.stage = Some(Box::new(move |graph: &mut Graph<World>| {
-                let mut about = (None, None, None);
-                graph.with_mut::<OperateCell<O, A, B>>(node, |cell| {
-                    let watched = cell.kept.as_ref().map(Keep::instance);
-                    about = (cell.want.as_ref().map(Want::instance), watched, cell.asked.clone());
-                });
-                let (want, kept, asked) = about;
-                let job = want.and_then(|want| graph.world().cache.job_of(want));
-                let now = asked.as_ref().filter(|_| want.is_some());
-                let would = match (now, &place) {
-                    (Some(asked), _) => Some(deed(&*op, &asked.summary)),
-                    (None, Some(place)) => Some(format!("{} {}", op.does(), place.name)),
-                    (None, None) => None,
-                };
-                let place = place.clone();
-                let drift = want.or(kept).and_then(|want| graph.world().cache.drift_of(want));
-                Stage { op: op.id(), publishes: op.publishes(), place, would, asked, job, drift }
-            }));
-        }
-        Ok(node.id())
+        Ok(to.add(inputs, cell).id())
     }
 }
 
 struct OperateCell<O, A, B> {
+    label: Label,
     input: Node<Outcome<A>>,
     op: Arc<O>,
     erased: Arc<dyn Operation>,
     request: Arc<Ask<O, A>>,
+    place: Option<Box<Place>>,
     want: Option<Want>,
     /// What was published before the input lost its value.
     kept: Option<Keep>,
     /// What was asked last; kept while the input has no value.
     asked: Option<Asked>,
+    counted: Counted,
     value: Outcome<B>,
 }
 
@@ -172,7 +160,7 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         let me = cx.me();
         let request = match cx.get(self.input) {
-            Ok(input) => super::combine::guarded(me, || (self.request)(&self.op, input)),
+            Ok(input) => guarded(me, || (self.request)(&self.op, input)),
             Err(reason) => Err(reason.clone()),
         };
         let new = match request {
@@ -192,11 +180,36 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
                 Err(reason)
             }
         };
+        self.counted.is(&new, me);
         replace(&mut self.value, new)
     }
 
     fn value(&self) -> &Outcome<B> {
         &self.value
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        sit(question, || {
+            let now = self.asked.as_ref().filter(|_| self.want.is_some());
+            let would = match (now, &self.place) {
+                (Some(asked), _) => Some(deed(&*self.op, &asked.summary)),
+                (None, Some(place)) => Some(format!("{} {}", self.op.does(), place.name)),
+                (None, None) => None,
+            };
+            let stage = Stage {
+                op: self.op.id(),
+                publishes: self.op.publishes(),
+                place: self.place.as_deref().cloned(),
+                would,
+                asked: self.asked.clone(),
+                instance: self.want.as_ref().map(Want::instance),
+                kept: self.kept.as_ref().map(Keep::instance),
+            };
+            let inputs = [self.input.id()];
+            let mut seen = Seen::new(NodeKind::Operation, self.label.clone(), inputs, &self.value);
+            seen.work = Some(Work::Stage(stage));
+            seen
+        });
     }
 }
 
@@ -238,28 +251,20 @@ impl<M: Monitor> Plan for Watching<M> {
     }
 
     fn lower(&self, _: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
-        let monitor = (self.make)(to.bindings)
+        let monitor = (self.make)(to.bindings())
             .map(Arc::new)
             .map_err(|unbound| NotLowered::new(&self.label, unbound))?;
-        let cell = WatchingCell { monitor, watched: None, value: None };
-        let node = to.add(self.label.clone(), &[], cell, false);
-        if let Some(shown) = to.shown.last_mut() {
-            shown.kind = NodeKind::Monitor;
-            shown.stale = Some(Box::new(move |graph: &mut Graph<World>| {
-                let mut watched = None;
-                graph.with_mut::<WatchingCell<M>>(node, |cell| {
-                    watched = cell.watched.as_ref().map(Watched::instance)
-                });
-                graph.world().monitors.stale(watched?)
-            }));
-        }
-        Ok(node.id())
+        let counted = Counted::new(&to.graph.world().tally);
+        let cell = WatchingCell { label: self.label.clone(), monitor, watched: None, counted, value: None };
+        Ok(to.add(&[], cell).id())
     }
 }
 
 struct WatchingCell<M: Monitor> {
+    label: Label,
     monitor: Arc<M>,
     watched: Option<Watched>,
+    counted: Counted,
     value: Option<Outcome<M::Value>>,
 }
 
@@ -278,7 +283,9 @@ impl<M: Monitor> Compute<World> for WatchingCell<M> {
             monitor::Reading::Active(activity) => Err(Pending::Active(activity)),
             monitor::Reading::Failed(failure) => Err(Pending::Failed(failure)),
         };
-        let new = Some(what.map_err(|what| Reason { origin, what }));
+        let new = what.map_err(|what| Reason { origin, what });
+        self.counted.is(&new, origin);
+        let new = Some(new);
         let changed = self.value != new;
         self.value = new;
         changed
@@ -286,5 +293,14 @@ impl<M: Monitor> Compute<World> for WatchingCell<M> {
 
     fn value(&self) -> &Outcome<M::Value> {
         self.value.as_ref().expect("because a node is computed before it is read")
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        let Some(value) = &self.value else { return };
+        sit(question, || {
+            let mut seen = Seen::new(NodeKind::Monitor, self.label.clone(), [], value);
+            seen.work = Some(Work::Monitor(self.watched.as_ref().map(Watched::instance)));
+            seen
+        });
     }
 }

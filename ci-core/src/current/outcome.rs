@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::incr::Id;
 
 /// What is going on where there is no value yet.
@@ -64,6 +64,16 @@ impl fmt::Display for Pending {
 pub type Outcome<T> = Result<T, Reason>;
 
 impl Reason {
+    /// The node has no value yet, for no reason but its own.
+    pub(crate) fn queued(origin: Id) -> Self {
+        Self { origin, what: Pending::Active(Activity::Queued) }
+    }
+
+    /// Nothing applies.
+    pub(crate) fn is_skipped(&self) -> bool {
+        matches!(&self.what, Pending::Failed(failure) if failure.kind == FailureKind::Skipped)
+    }
+
     /// Which of two reasons is told when both hold: a failure rather than an activity, the first rather than the
     /// second.
     pub(crate) fn first<'a>(a: &'a Self, b: &'a Self) -> &'a Self {

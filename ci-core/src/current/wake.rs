@@ -20,6 +20,11 @@ impl Wake {
         self.shared.1.notify_one();
     }
 
+    /// Whether it is the same engine's.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Returns when there is something to take, or at once if there was since the last call. Safe to cancel.
     pub(crate) async fn woken(&self) {
         self.shared.1.notified().await;

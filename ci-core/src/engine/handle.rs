@@ -7,7 +7,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Snapshot, StageView};
 use crate::cache::{Guard, LiveJob, Refused, Reply, UnderWay};
-use crate::current::Pending;
+use crate::current::{Counts, Pending, Tally};
 use crate::event::{Event, Events, Phase};
 use crate::ids::JobId;
 use crate::job::LogReader;
@@ -32,6 +32,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     events: Events,
     status: watch::Receiver<Status>,
+    tally: Tally,
     done: Arc<watch::Sender<bool>>,
     store: Store,
     guard: Guard,
@@ -75,11 +76,12 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         events: Events,
         status: watch::Receiver<Status>,
+        tally: Tally,
         done: Arc<watch::Sender<bool>>,
         store: Store,
         guard: Guard,
     ) -> Self {
-        Self { commands, events, status, done, store, guard }
+        Self { commands, events, status, tally, done, store, guard }
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
@@ -96,6 +98,11 @@ impl Handle {
     /// The state of the whole pipeline, now and when it changes.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// How many operations and monitors stand how. Costs nothing, and does not ask the engine.
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 
     /// Results and records.

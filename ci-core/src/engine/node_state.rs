@@ -17,6 +17,8 @@ pub enum NodeKind {
     Combinator,
     /// It passes on its second input while its first has a value.
     Gate,
+    /// It tells how another node stands: what depends on it does not wait for that one.
+    State,
     /// It chooses what comes after it by a value: what it made stands in groups of its own.
     Bind,
     /// It passes on its first input, and stands for all that this is made of until somebody opens it. Its other inputs

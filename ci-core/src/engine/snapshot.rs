@@ -1,16 +1,14 @@
 //! The pipeline at one moment, for people.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use super::{NodeKind, NodeState};
-use crate::current::{Activity, Shown, World};
+use crate::current::Activity;
 use crate::error::Failure;
 use crate::ids::{JobId, KeyDigest};
-use crate::incr::{Graph, Id};
-use crate::op::Place;
 
 /// Every node with its state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -58,6 +56,17 @@ pub struct NodeView {
     pub stale: Option<String>,
     /// For an operation whose place somebody else changed since: what is there, and what is not.
     pub drift: Option<Failure>,
+    /// When it was last computed, and why. It need not have changed.
+    pub moved: Option<MovedView>,
+}
+
+/// See [`NodeView::moved`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MovedView {
+    /// The step.
+    pub step: u64,
+    /// The first input that had changed. `None`: it moved by itself, as a job that ends or a commit that comes.
+    pub by: Option<usize>,
 }
 
 /// A name of 16 hex digits.
@@ -174,6 +183,7 @@ impl NodeView {
             job: None,
             stale: None,
             drift: None,
+            moved: None,
         }
     }
 
@@ -230,71 +240,4 @@ impl Snapshot {
 
     /// How many lacks are told by name.
     pub const NEEDS_TOLD_MAX: usize = 3;
-}
-
-fn places(shown: &[Shown]) -> HashMap<Id, usize> {
-    shown.iter().enumerate().map(|(at, node)| (node.id, at)).collect()
-}
-
-fn state(node: &Shown, graph: &Graph<World>, places: &HashMap<Id, usize>) -> NodeState {
-    match (node.state)(graph) {
-        None => NodeState::Ok,
-        Some((origin, what)) if origin == node.id => NodeState::own(&what),
-        Some((origin, what)) => NodeState::of_another(places.get(&origin).copied(), &what),
-    }
-}
-
-pub(super) fn take(graph: &mut Graph<World>, shown: &[Shown], step: u64) -> Snapshot {
-    let places = places(shown);
-    let nodes = shown
-        .iter()
-        .enumerate()
-        .map(|(at, node)| {
-            let stage = node.stage.as_ref().map(|stage| stage(graph));
-            let drift = stage.as_ref().and_then(|stage| stage.drift.as_deref().cloned());
-            NodeView {
-                id: at,
-                label: node.label.to_string(),
-                name: NodeName(at as u64),
-                kind: node.kind,
-                hidden: matches!(node.kind, NodeKind::Combinator | NodeKind::Constant),
-                group: None,
-                context: Vec::new(),
-                collapse: None,
-                refreshing: None,
-                inputs: node.inputs.iter().filter_map(|input| places.get(input).copied()).collect(),
-                state: state(node, graph, &places),
-                would: stage
-                    .as_ref()
-                    .map(|stage| stage.would.clone().unwrap_or_else(|| node.label.to_string())),
-                job: stage.and_then(|stage| stage.job),
-                stale: node.stale.as_ref().and_then(|stale| stale(graph)).map(|failure| failure.to_string()),
-                drift,
-            }
-        })
-        .collect();
-    Snapshot { step, nodes, groups: Vec::new() }
-}
-
-pub(super) fn stages(graph: &mut Graph<World>, shown: &[Shown]) -> Vec<StageView> {
-    let places = places(shown);
-    let operations = shown.iter().enumerate().filter_map(|(at, node)| Some((at, node, node.stage.as_ref()?)));
-    operations
-        .map(|(at, node, stage)| {
-            let stage = stage(graph);
-            StageView {
-                node: at,
-                label: node.label.to_string(),
-                op: stage.op.to_string(),
-                publishes: stage.publishes,
-                place: stage.place.map(|Place { key, name }| PlaceView { key, name: name.to_string() }),
-                state: state(node, graph, &places),
-                asked: stage
-                    .asked
-                    .map(|asked| AskedView { key: asked.key, summary: asked.summary.to_string() }),
-                job: stage.job,
-                drift: stage.drift.as_deref().cloned(),
-            }
-        })
-        .collect()
 }

@@ -27,6 +27,11 @@ pub trait Compute<W>: Send + 'static {
     fn input_changed(&mut self, slot: u32) {
         let _ = slot;
     }
+
+    /// Answers what [`Graph::ask`](super::Graph::ask) is given: of types that only those know who ask and who answer.
+    fn answer(&self, question: &mut dyn Any) {
+        let _ = question;
+    }
 }
 
 /// [`Compute`] without its types: what the arena's boxes hold.
@@ -34,6 +39,7 @@ pub(super) trait Object<W>: Send {
     fn run(&mut self, cx: &mut Cx<'_, W>) -> bool;
     fn read(&self) -> &dyn Any;
     fn slot_changed(&mut self, slot: u32);
+    fn ask(&self, question: &mut dyn Any);
     fn object(&mut self) -> &mut dyn Any;
 }
 
@@ -48,6 +54,10 @@ impl<W, C: Compute<W>> Object<W> for C {
 
     fn slot_changed(&mut self, slot: u32) {
         self.input_changed(slot);
+    }
+
+    fn ask(&self, question: &mut dyn Any) {
+        self.answer(question);
     }
 
     fn object(&mut self) -> &mut dyn Any {

@@ -1,5 +1,6 @@
 //! What a node can do while it runs.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::resume_unwind;
 
@@ -60,6 +61,11 @@ impl<'a, W> Cx<'a, W> {
         assert!(slot.height < self.height, "{id:?}, read by {me:?}, is not below it");
         assert!(!slot.is(COMPUTED), "{id:?}, read by {me:?}, has a value of another type");
         resume_unwind(Box::new(NoValue))
+    }
+
+    /// See [`Graph::ask`].
+    pub fn ask(&self, id: Id, question: &mut dyn Any) {
+        self.graph.ask(id, question);
     }
 
     /// Opens a scope owned by this node: its nodes always stand above this one, so that none of them runs before

@@ -152,6 +152,36 @@ impl<W> Graph<W> {
         true
     }
 
+    /// Gives `question` to a node's [`Compute::answer`]. Nothing happens if it was released, or is the one that runs.
+    pub fn ask(&self, id: Id, question: &mut dyn Any) {
+        if let Some(object) = self.nodes.live(id).and_then(|slot| slot.object.as_ref()) {
+            object.ask(question);
+        }
+    }
+
+    /// The nodes of a scope, newest first, without those of scopes that they own.
+    pub fn nodes_of(&self, scope: Scope) -> impl Iterator<Item = Id> {
+        let first = if self.is_open(scope) { self.scopes.get(scope.index).first } else { NONE };
+        let newest = (first != NONE).then_some(first);
+        std::iter::successors(newest, |at| Some(self.nodes[*at].next_in_scope).filter(|next| *next != NONE))
+            .map(|index| self.nodes.id(index))
+    }
+
+    /// Whether a scope was not released.
+    pub fn is_open(&self, scope: Scope) -> bool {
+        self.scopes.is_live(scope)
+    }
+
+    /// The scope that inserts go to.
+    pub fn current_scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Whether a node was not released.
+    pub fn is_live(&self, id: Id) -> bool {
+        self.nodes.is_live(id)
+    }
+
     /// Makes a node run at the next [`Graph::propagate`]; during one, in the same step if the node stands above the
     /// running one, else in the next. Nothing happens to a released node.
     pub fn invalidate(&mut self, id: Id) {

@@ -12,6 +12,7 @@
 //!
 //! A list that names a key twice, or that is not there ([`Each::items`] gives `None`), leaves everything as it was.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
@@ -45,6 +46,15 @@ pub trait Each<W>: Send + 'static {
     /// Makes an element's subgraph, in a scope that lives as long as its key is in the list. `item` follows the
     /// element's changes.
     fn make(&mut self, graph: &mut Graph<W>, key: &Self::Key, item: Node<Self::Item>) -> Node<Self::Output>;
+
+    /// See [`Compute::answer`]. `elements` are those there are, in the order of the list.
+    fn answer<'e>(
+        &self,
+        elements: &mut dyn Iterator<Item = (&'e Self::Key, Scope, Node<Self::Output>)>,
+        question: &mut dyn Any,
+    ) {
+        let _ = (elements, question);
+    }
 }
 
 /// The elements of a keyed list.
@@ -245,6 +255,14 @@ impl<W: 'static, E: Each<W>> Compute<W> for Owner<W, E> {
 
     fn value(&self) -> &Members<E::Key, E::Output> {
         &self.members
+    }
+
+    fn answer(&self, question: &mut dyn Any) {
+        let mut elements = self.members.order.iter().filter_map(|slot| {
+            let element = self.elements[*slot as usize].as_ref()?;
+            Some((&element.key, element.scope, self.members.results[*slot as usize]))
+        });
+        self.each.answer(&mut elements, question);
     }
 }
 

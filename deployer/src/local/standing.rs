@@ -150,7 +150,7 @@ mod tests {
 
     fn is_ok(id: usize, kind: NodeKind, label: &str) -> NodeView {
         let (label, inputs, state) = (label.to_owned(), Vec::new(), NodeState::Ok);
-        NodeView { id, label, kind, would: None, inputs, state, job: None, stale: None, drift: None }
+        NodeView { state, ..NodeView::new(id, kind, label, inputs) }
     }
 
     /// A head and two services, all as they should be.
@@ -160,7 +160,7 @@ mod tests {
             is_ok(1, NodeKind::Operation, "service web"),
             is_ok(2, NodeKind::Operation, "service api"),
         ];
-        Snapshot { step: 1, nodes }
+        Snapshot { step: 1, nodes, groups: Vec::new() }
     }
 
     #[test]
