@@ -5,6 +5,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
+use crate::op::Operation;
+#[cfg(feature = "testing")]
+use crate::puppets::Puppets;
+
 /// The name under which a client is bound when none is given.
 pub const DEFAULT: &str = "";
 
@@ -13,7 +19,17 @@ pub const DEFAULT: &str = "";
 pub struct Bindings {
     clients: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
     names: Vec<(&'static str, String)>,
+    /// By type: under every name that nothing else is bound under.
+    #[cfg(feature = "testing")]
+    for_any: HashMap<TypeId, Arc<ForAny>>,
+    /// In the place of operations and monitors.
+    #[cfg(feature = "testing")]
+    pub(crate) puppets: Option<Puppets>,
 }
+
+/// Makes a client for a name.
+#[cfg(feature = "testing")]
+type ForAny = dyn Fn(&str) -> Arc<dyn Any + Send + Sync> + Send + Sync;
 
 impl Bindings {
     /// None yet.
@@ -28,18 +44,45 @@ impl Bindings {
         self.clients.insert((TypeId::of::<C>(), name), Arc::new(client));
     }
 
+    /// Binds a client under every name under which nothing else is bound.
+    #[cfg(feature = "testing")]
+    pub(crate) fn bind_any<C: Any + Send + Sync>(
+        &mut self,
+        make: impl Fn(&str) -> C + Send + Sync + 'static,
+    ) {
+        self.for_any.insert(TypeId::of::<C>(), Arc::new(move |name| Arc::new(make(name))));
+    }
+
+    fn client<C: Any>(&self, name: &str) -> Option<Arc<dyn Any + Send + Sync>> {
+        let bound = self.clients.get(&(TypeId::of::<C>(), name.to_owned())).cloned();
+        #[cfg(feature = "testing")]
+        let bound = bound.or_else(|| Some(self.for_any.get(&TypeId::of::<C>())?(name)));
+        bound
+    }
+
     /// The client of type `C` under `name`.
     ///
     /// # Errors
     ///
     /// [`Unbound`], which names the type, the name, and what is bound.
     pub fn get<C: Any + Send + Sync + Clone>(&self, name: &str) -> Result<C, Unbound> {
-        let found = self.clients.get(&(TypeId::of::<C>(), name.to_owned()));
-        found.and_then(|client| client.downcast_ref::<C>()).cloned().ok_or_else(|| {
+        let found = self.client::<C>(name);
+        found.and_then(|client| client.downcast_ref::<C>().cloned()).ok_or_else(|| {
             let client = type_name::<C>();
             let known = self.names.iter().filter(|(c, _)| *c == client).map(|(_, n)| n.clone()).collect();
             Unbound { client: client.rsplit("::").next().unwrap_or(client), name: name.to_owned(), known }
         })
+    }
+}
+
+impl Bindings {
+    /// What runs as `op`, whose values are `B`s: itself, or what a test lets stand in for it.
+    pub(crate) fn player<B: DeserializeOwned>(&self, op: Arc<dyn Operation>) -> Arc<dyn Operation> {
+        #[cfg(feature = "testing")]
+        if let Some(puppets) = &self.puppets {
+            return puppets.in_place_of::<B>(op);
+        }
+        op
     }
 }
 

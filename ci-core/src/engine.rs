@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::bindings::{Bindings, DEFAULT};
@@ -130,6 +131,25 @@ impl Engine {
         self
     }
 
+    /// Binds a client of a type under every name under which no other is bound, made when a pipeline asks for it: a test
+    /// need not know what names there are.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with_any<C: std::any::Any + Send + Sync>(
+        mut self,
+        make: impl Fn(&str) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.bindings.bind_any(make);
+        self
+    }
+
+    /// Lets puppets stand in for all that touches the outside.
+    #[cfg(feature = "testing")]
+    pub(crate) fn played_by(mut self, puppets: crate::puppets::Puppets) -> Self {
+        self.bindings.puppets = Some(puppets);
+        self
+    }
+
     /// Everything that will happen, from the start.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -148,6 +168,18 @@ impl Engine {
     /// [`StartError`]; nothing runs then.
     pub fn start(self, pipeline: impl FnOnce() -> Current<()>) -> Result<Handle, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let (handle, run) = self.lowered(&runtime, pipeline())?;
+        let thread = std::thread::Builder::new().name("ci-engine".to_owned());
+        thread.spawn(move || runtime.block_on(run)).map_err(StartError::Thread)?;
+        Ok(handle)
+    }
+
+    /// The engine of `pipeline`, and its loop, which ends with it and never panics.
+    pub(crate) fn lowered(
+        self,
+        runtime: &tokio::runtime::Handle,
+        pipeline: Current<()>,
+    ) -> Result<(Handle, impl Future<Output = ()> + Send + use<>), NotLowered> {
         let events = self.events;
         let (cache_mailbox, from_jobs) = mpsc::channel(MAILBOX_MAX);
         let (monitor_mailbox, from_monitors) = mpsc::channel(MAILBOX_MAX);
@@ -167,7 +199,7 @@ impl Engine {
         let world = World::new(Cache::new(env), monitors, doubts.clone(), self.bindings);
         let tally = world.tally.clone();
         let mut graph = Graph::new(world);
-        let root = Lowering::new(&mut graph, None).lower(pipeline())?;
+        let root = Lowering::new(&mut graph, None).lower(pipeline)?;
         let (status, statuses) =
             watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), doubts: 0, step: 0 });
         let guard = self.guard.clone();
@@ -183,20 +215,17 @@ impl Engine {
         };
         let done = Arc::new(watch::Sender::new(false));
         let finished = done.clone();
-        std::thread::Builder::new()
-            .name("ci-engine".to_owned())
-            .spawn(move || {
-                let run = || runtime.block_on(running.run(from_jobs, from_monitors, from_people));
-                if std::panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
-                    let bug = OpError::infrastructure("the engine panicked and has stopped: this is a bug")
-                        .with_hint("start it again: what was running is found again");
-                    let failure = Pending::Failed(Arc::new(Failure::from(&bug)));
-                    status.send_modify(|status| status.outcome = Err(failure));
-                }
-                finished.send_replace(true);
-            })
-            .map_err(StartError::Thread)?;
-        Ok(Handle::new(commands, events, statuses, tally, done, self.store, guard))
+        let run = async move {
+            let run = running.run(from_jobs, from_monitors, from_people);
+            if AssertUnwindSafe(run).catch_unwind().await.is_err() {
+                let bug = OpError::infrastructure("the engine panicked and has stopped: this is a bug")
+                    .with_hint("start it again: what was running is found again");
+                let failure = Pending::Failed(Arc::new(Failure::from(&bug)));
+                status.send_modify(|status| status.outcome = Err(failure));
+            }
+            finished.send_replace(true);
+        };
+        Ok((Handle::new(commands, events, statuses, tally, done, self.store, guard), run))
     }
 
     /// Starts `pipeline` and runs it until the process is told to stop by Ctrl-C, or the engine ends by itself.

@@ -25,10 +25,15 @@ mod cache;
 mod doubt;
 mod monitor;
 mod pace;
+#[cfg(feature = "testing")]
+mod puppets;
 
 pub mod current;
 
 pub mod engine;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use bindings::{Bind, Bindings, DEFAULT, Unbound};
 pub use cache::{ATTEMPTS_MAX, Guard, LiveJob, RETRY_DELAY_MAX, RETRY_DELAY_MIN, Refused, UnderWay};

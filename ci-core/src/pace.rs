@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The pause before an operation's second attempt; it doubles each time. The true pause is between half of it and
-    /// all of it.
+    /// all of it, by chance, unless it is `exact`.
     pub retry_min: Duration,
     /// The longest pause between attempts.
     pub retry_max: Duration,
@@ -17,6 +17,8 @@ pub struct Pace {
     /// How long a builder that was asked to stop may take to do so in its own way. Then it is dropped, and what it
     /// left outside is removed.
     pub cancel_grace: Duration,
+    /// Leaves nothing to chance.
+    pub exact: bool,
 }
 
 impl Default for Pace {
@@ -27,6 +29,7 @@ impl Default for Pace {
             read_retry_min: crate::monitor::READ_RETRY_DELAY_MIN,
             read_retry_max: crate::monitor::READ_RETRY_DELAY_MAX,
             cancel_grace: crate::cache::CANCEL_GRACE,
+            exact: false,
         }
     }
 }

@@ -270,6 +270,12 @@ impl Store {
         self.inner.shared.trouble()
     }
 
+    /// Waits until every append so far is answered. The number grows whenever some were. Blocking.
+    #[cfg(feature = "testing")]
+    pub(crate) fn rest(&self) -> u64 {
+        self.inner.queue.rest()
+    }
+
     /// Writes what waits, notes that the index is whole, and lets go of the directory, whatever clones there are.
     /// Blocking.
     pub fn close(&self) {

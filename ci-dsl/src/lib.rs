@@ -3,3 +3,5 @@
 pub mod docker;
 pub mod git;
 pub mod registry;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -32,6 +32,8 @@ mod status;
 pub mod table;
 mod telemetry;
 mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timeline;
 mod web;
 

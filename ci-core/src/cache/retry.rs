@@ -16,12 +16,12 @@ pub const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// way: what the machinery did to the others is not counted, or one more stumble after an outage would be the last.
 pub(super) fn delay(pace: &Pace, kind: FailureKind, attempt: u32, transients: u32) -> Option<Duration> {
     let bounded = kind == FailureKind::Transient && transients >= ATTEMPTS_MAX;
-    (kind.is_retried() && !bounded).then(|| pause(pace, attempt, jitter()))
+    (kind.is_retried() && !bounded).then(|| pause(pace, attempt, jitter(pace)))
 }
 
 /// The pause before one looks again how an attempt ends of which nobody knows: without end, since it must be known.
 pub(super) fn endless(pace: &Pace, attempt: u32) -> Duration {
-    pause(pace, attempt, jitter())
+    pause(pace, attempt, jitter(pace))
 }
 
 /// `jitter` is in `0.0..=1.0`.
@@ -30,8 +30,8 @@ fn pause(pace: &Pace, attempt: u32, jitter: f64) -> Duration {
     pause.mul_f64(0.5 + jitter / 2.0)
 }
 
-fn jitter() -> f64 {
-    f64::from(super::nonce()) / f64::from(u32::MAX)
+fn jitter(pace: &Pace) -> f64 {
+    if pace.exact { 1.0 } else { f64::from(super::nonce()) / f64::from(u32::MAX) }
 }
 
 #[cfg(test)]

@@ -116,15 +116,16 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
 
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
         let (op, fresh) = to.context(&self.label, &self.on, |bindings| (self.make)(bindings, &self.on))?;
+        let player = to.bindings().player::<B>(op.clone());
         if fresh {
-            to.graph.world_mut().cache.register(op.clone());
+            to.graph.world_mut().cache.register(player.clone());
         }
         // A place that can't be written down fails the request, which tells why.
         let place = self.place.as_ref().and_then(|place| place(&op).ok());
         let cell = OperateCell::<O, A, B> {
             label: self.label.clone(),
             input: inputs[0].typed(),
-            erased: op.clone(),
+            erased: player,
             op,
             request: self.request.clone(),
             place: place.map(Box::new),
@@ -254,10 +255,18 @@ impl<M: Monitor> Plan for Watching<M> {
         let monitor = (self.make)(to.bindings())
             .map(Arc::new)
             .map_err(|unbound| NotLowered::new(&self.label, unbound))?;
-        let counted = Counted::new(&to.graph.world().tally);
-        let cell = WatchingCell { label: self.label.clone(), monitor, watched: None, counted, value: None };
-        Ok(to.add(&[], cell).id())
+        #[cfg(feature = "testing")]
+        if let Some(puppets) = &to.bindings().puppets {
+            let parked = Arc::new(puppets.monitor(&*monitor, &self.label));
+            return Ok(watching(&self.label, parked, to));
+        }
+        Ok(watching(&self.label, monitor, to))
     }
+}
+
+fn watching<M: Monitor>(label: &Label, monitor: Arc<M>, to: &mut Lowering<'_>) -> Id {
+    let counted = Counted::new(&to.graph.world().tally);
+    to.add(&[], WatchingCell { label: label.clone(), monitor, watched: None, counted, value: None }).id()
 }
 
 struct WatchingCell<M: Monitor> {

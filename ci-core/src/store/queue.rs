@@ -30,6 +30,8 @@ pub(super) enum Request {
 #[derive(Clone, Default)]
 pub(super) struct Queue {
     shared: Arc<(Mutex<Waiting>, Condvar)>,
+    #[cfg(feature = "testing")]
+    rested: Arc<Condvar>,
 }
 
 #[derive(Default)]
@@ -37,6 +39,9 @@ struct Waiting {
     requests: Vec<Request>,
     bytes: usize,
     closed: bool,
+    /// How often some were taken, and whether those are being answered.
+    #[cfg(feature = "testing")]
+    taken: (u64, bool),
 }
 
 impl Queue {
@@ -60,9 +65,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes all that waits, waiting for some; `None` when it is closed and empty.
+    /// Takes all that waits, waiting for some; `None` when it is closed and empty. What was taken before is answered.
     pub(super) fn take(&self) -> Option<Vec<Request>> {
         let mut waiting = self.waiting();
+        #[cfg(feature = "testing")]
+        {
+            waiting.taken.1 = false;
+            self.rested.notify_all();
+        }
         while waiting.requests.is_empty() {
             if waiting.closed {
                 return None;
@@ -70,13 +80,29 @@ impl Queue {
             waiting = self.shared.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         waiting.bytes = 0;
+        #[cfg(feature = "testing")]
+        {
+            waiting.taken = (waiting.taken.0 + 1, true);
+        }
         Some(std::mem::take(&mut waiting.requests))
+    }
+
+    /// Waits until nothing waits and all that was taken is answered. How often some was taken by then.
+    #[cfg(feature = "testing")]
+    pub(super) fn rest(&self) -> u64 {
+        let mut waiting = self.waiting();
+        while !waiting.closed && (waiting.taken.1 || !waiting.requests.is_empty()) {
+            waiting = self.rested.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.taken.0
     }
 
     /// Takes no more. What waits is still written.
     pub(super) fn close(&self) {
         self.waiting().closed = true;
         self.shared.1.notify_all();
+        #[cfg(feature = "testing")]
+        self.rested.notify_all();
     }
 
     /// [`Queue::close`], and what waits is dropped, which tells those who wait for it.
