@@ -11,7 +11,7 @@ use tokio::task::block_in_place;
 
 use crate::swarm::{Swarm, TestJob, quick, with_swarm};
 
-const SHORT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(6);
 /// For versions that are never that steady.
 const LONG: Duration = Duration::from_secs(20);
 
