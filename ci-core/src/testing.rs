@@ -58,7 +58,7 @@ use serde_json::Value as Json;
 use self::clockwork::Clockwork;
 use self::names::{Named, called, listed};
 use crate::cache::Refused;
-use crate::current::{Current, Input, Value};
+use crate::current::{Counts, Current, Input, Value};
 use crate::engine::{Engine, Handle, NodeState, Snapshot, StageView};
 use crate::error::{Failure, OpError};
 use crate::ids::JobId;
@@ -410,6 +410,11 @@ impl Driven {
     /// The operations that wait for the test, by what they do.
     pub fn running(&self) -> Vec<String> {
         self.puppets.cast().running.iter().map(|running| running.deed.clone()).collect()
+    }
+
+    /// How many operations and monitors stand how.
+    pub fn counts(&self) -> Counts {
+        self.engine.counts()
     }
 
     /// Every node with its state.

@@ -48,9 +48,9 @@ pub trait Each<W>: Send + 'static {
     fn make(&mut self, graph: &mut Graph<W>, key: &Self::Key, item: Node<Self::Item>) -> Node<Self::Output>;
 
     /// See [`Compute::answer`]. `elements` are those there are, in the order of the list.
-    fn answer<'e>(
+    fn answer(
         &self,
-        elements: &mut dyn Iterator<Item = (&'e Self::Key, Scope, Node<Self::Output>)>,
+        elements: &mut dyn Iterator<Item = (&Self::Key, Scope, Node<Self::Output>)>,
         question: &mut dyn Any,
     ) {
         let _ = (elements, question);

@@ -25,7 +25,7 @@ pub(super) struct Puppet {
 }
 
 impl Puppet {
-    fn begin(&self, job: &Job, request: &Request) -> (OnStage<'_>, oneshot::Receiver<Result<Json, OpError>>) {
+    fn begin(&self, request: &Request) -> (OnStage<'_>, oneshot::Receiver<Result<Json, OpError>>) {
         let (answer, answered) = oneshot::channel();
         let deed = deed(&*self.op, &request.summary);
         let mut cast = self.puppets.cast();
@@ -95,7 +95,7 @@ impl Operation for Puppet {
 
     fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>> {
         async move {
-            let (_on_stage, answered) = self.begin(job, request);
+            let (_on_stage, answered) = self.begin(request);
             let answered =
                 answered.map(|answer| answer.unwrap_or_else(|_| Err(OpError::cancelled("the test is over"))));
             // A publisher decides itself what a cancel means: so here the test does.

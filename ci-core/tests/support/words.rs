@@ -5,29 +5,29 @@ use ci_core::{
 };
 
 /// The newest commit of a repository.
-pub fn head(repository: &'static str) -> Current<String> {
+pub(crate) fn head(repository: &'static str) -> Current<String> {
     monitor_with(format!("head of {repository}"), move |_| Ok(Head(repository)))
 }
 
 /// An image of each commit of `site`.
-pub fn build(commit: &Current<String>) -> Current<String> {
+pub(crate) fn build(commit: &Current<String>) -> Current<String> {
     build_on("build", commit)
 }
 
 /// [`build`], by another name.
-pub fn build_on(label: &'static str, commit: &Current<String>) -> Current<String> {
+pub(crate) fn build_on(label: &'static str, commit: &Current<String>) -> Current<String> {
     build_with(commit, DEFAULT, label, move |_: &Build, commit: &String| format!("site@{commit}"))
 }
 
 /// Lets a service run each image.
-pub fn deploy(service: &'static str, image: &Current<String>) -> Current<()> {
+pub(crate) fn deploy(service: &'static str, image: &Current<String>) -> Current<()> {
     let place = move |_: &Update| service.to_owned();
     publish_at(image, DEFAULT, format!("service {service}"), place, |_, image: &String| image.clone())
 }
 
 struct Head(&'static str);
 
-pub struct Never;
+pub(crate) struct Never;
 
 impl Watch for Never {
     async fn changed(&mut self) {
@@ -52,7 +52,7 @@ impl Monitor for Head {
     }
 }
 
-pub struct Build;
+pub(crate) struct Build;
 
 impl Bind for Build {
     fn bind(_: &Bindings, _: &str) -> Result<Self, Unbound> {
@@ -76,7 +76,7 @@ impl Builder for Build {
     }
 }
 
-pub struct Update;
+pub(crate) struct Update;
 
 impl Bind for Update {
     fn bind(_: &Bindings, _: &str) -> Result<Self, Unbound> {

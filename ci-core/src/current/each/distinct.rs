@@ -39,10 +39,11 @@ impl<S, K, T> DistinctCell<S, K, T> {
     }
 }
 
+/// The entries, and for each place of the list the one that it names, if any is named twice.
+type Kept<K, T> = (Vec<(K, T)>, Option<Arc<[u32]>>);
+
 /// `Err`: the key of two entries that differ.
-fn distinct<K: Ord + Clone, T: PartialEq>(
-    entries: Vec<(K, T)>,
-) -> Result<(Vec<(K, T)>, Option<Arc<[u32]>>), K> {
+fn distinct<K: Ord + Clone, T: PartialEq>(entries: Vec<(K, T)>) -> Result<Kept<K, T>, K> {
     let sorted = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
     if sorted {
         return Ok((entries, None));

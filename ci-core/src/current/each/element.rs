@@ -56,9 +56,9 @@ where
         made(graph, self.home, &self.label, || (self.body)(Some(key), &item))
     }
 
-    fn answer<'e>(
+    fn answer(
         &self,
-        elements: &mut dyn Iterator<Item = (&'e K, Scope, Node<Outcome<U>>)>,
+        elements: &mut dyn Iterator<Item = (&K, Scope, Node<Outcome<U>>)>,
         question: &mut dyn Any,
     ) {
         sit(question, || {

@@ -1,0 +1,113 @@
+use ci_core::current::{all, collapse_all, constant, input, labelled, within};
+use ci_core::engine::{GroupKind, NodeKind, NodeView};
+use ci_core::{FailureKind, testing};
+
+use crate::words::{build, build_on, deploy, head};
+use crate::{failed, maybe};
+
+#[test]
+fn of_a_list_that_is_not_known_and_of_an_empty_one() {
+    let (set, list) = maybe("branches", Err(failed(FailureKind::Transient, "away")));
+    let mut t = testing::drive(move || {
+        list.each("branch", |branch: &ci_core::Current<String>| deploy("web", &build(branch))).ignore()
+    });
+    let labels = |t: &testing::Driven| {
+        let groups = t.snapshot().groups.iter().filter(|group| group.kind != GroupKind::Body);
+        groups.map(|group| (group.kind, group.label.clone())).collect::<Vec<_>>()
+    };
+    let shown = |what: &str| vec![(GroupKind::List, "branch".into()), (GroupKind::Element, what.into())];
+    assert_eq!(labels(&t), shown("(each item)"));
+    assert!(t.state("web").starts_with("blocked by "), "{}", t.state("web"));
+
+    t.sets(&set, Ok(Vec::new()));
+    assert_eq!((labels(&t), t.outcome()), (shown("(empty list)"), "ok".to_owned()));
+    assert_eq!(t.state("web"), "waiting for (empty list)");
+
+    t.sets(&set, Ok(vec!["live".to_owned()]));
+    assert_eq!(labels(&t), shown("live"));
+    assert_eq!(t.running(), ["build site@live"]);
+    t.sets(&set, Ok(Vec::new()));
+    assert_eq!(labels(&t), shown("(empty list)"));
+}
+
+#[test]
+fn inputs_come_before_what_depends_on_them() {
+    let (_, list) = input("list", vec!["a", "b"]);
+    let t = testing::drive(move || {
+        let base = build(&head("site"));
+        let late = labelled("late", "x".to_owned());
+        let each = list.each("n", {
+            let late = late.clone();
+            move |n| build_on("image", &n.and(&late).map(|(n, _)| n.to_string()))
+        });
+        let bound = base.bind("part", move |_| build_on("other", &late));
+        all([each.ignore(), bound.ignore()])
+    });
+    for node in &t.snapshot().nodes {
+        let before = node.inputs.iter().chain(&node.context);
+        assert!(before.clone().all(|input| *input < node.id), "{node:?}");
+        if let Some(group) = node.group {
+            assert!(t.snapshot().groups[group].owner < node.id, "{node:?}");
+        }
+    }
+    let mut t = t;
+    t.leaves_the_rest();
+}
+
+fn called<'t>(t: &'t testing::Driven, label: &str) -> &'t NodeView {
+    t.snapshot().nodes.iter().find(|node| node.label == label).expect("it is there")
+}
+
+#[test]
+fn contexts_come_before_all_that_is_made_in_them() {
+    let t = testing::drive(|| {
+        let (a, b) = (labelled("a", 1), labelled("b", 2));
+        let c = within(&a, || within(&b, || labelled("c", 3)));
+        all([c.ignore(), labelled("d", 4).ignore()])
+    });
+    let mut before: Vec<_> =
+        called(&t, "c").context.iter().map(|at| &*t.snapshot().nodes[*at].label).collect();
+    before.sort_unstable();
+    assert_eq!(before, ["a", "b"]);
+    assert!(called(&t, "d").context.is_empty());
+}
+
+#[test]
+fn what_is_made_later_in_a_context_stands_in_it_too() {
+    let t = testing::drive(|| {
+        let list = constant(vec!["x"]);
+        within(&labelled("a", 1), || list.each("n", |_| within(&labelled("b", 2), || labelled("c", 3))))
+            .ignore()
+    });
+    let before: Vec<_> = called(&t, "c").context.iter().map(|at| &*t.snapshot().nodes[*at].label).collect();
+    assert_eq!(before, ["b"]);
+}
+
+#[test]
+fn a_collapsed_part_has_its_key_its_inputs_and_its_value() {
+    let t = testing::drive(|| {
+        let commit = labelled("commit", 7);
+        let tests = [commit.map(|n| n + 1), commit.map(|n| n + 2)];
+        let [one, two] = <[_; 2]>::try_from(collapse_all("tests", "unit", &commit, tests)).expect("two");
+        let told = |n: u32| move |value: &u32| assert_eq!(*value, n);
+        all([one.map(told(8)), two.map(told(9))])
+    });
+    assert_eq!(t.outcome(), "ok");
+    let nodes = &t.snapshot().nodes;
+    let folded: Vec<_> = nodes.iter().filter(|node| node.kind == NodeKind::Collapse).collect();
+    assert_eq!(folded.len(), 2);
+    let (commit, view) = (called(&t, "commit").id, folded[0].collapse.as_ref().expect("it says so"));
+    assert_eq!((&*view.key, &*view.value, folded[0].inputs[1]), ("tests", "unit", commit));
+}
+
+#[test]
+fn elements_can_be_collapsed_by_their_keys() {
+    use ci_core::current::Elements;
+    let t = testing::drive(|| {
+        let list = constant(vec!["live", "main"]);
+        list.each(Elements::called("branch").collapsed("branch"), |branch| branch.clone()).ignore()
+    });
+    let views = t.snapshot().nodes.iter().filter_map(|node| node.collapse.clone());
+    let views: Vec<_> = views.map(|view| format!("{}={}", view.key, view.value)).collect();
+    assert_eq!(views, ["branch=live", "branch=main"]);
+}
