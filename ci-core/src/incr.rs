@@ -51,7 +51,8 @@
 //! | `bind` | what is made and released | two nodes, and those made |
 //! | `keyed` | O(n) comparisons and what is made and released, for a new list; as `fold` for a changed result | the item twice, its key twice, the leaf up to three times |
 //!
-//! Independent of the size of the graph. *No allocation* means: by the graph, once a node has changed before.
+//! Independent of the size of the graph. *No allocation* means: by the graph, once a node has changed before, but to
+//! report those that panicked or were slow.
 //!
 //! ```
 //! use ci_core::incr::Graph;
@@ -84,6 +85,7 @@ mod propagate;
 mod queue;
 mod raise;
 mod scopes;
+mod slow;
 mod stats;
 mod var;
 

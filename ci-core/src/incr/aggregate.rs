@@ -29,8 +29,9 @@ pub trait Aggregate: Send + 'static {
 /// tree comes out equal. The function need not be commutative.
 #[derive(Debug)]
 pub struct Tree<A, C> {
-    /// The leaves, then in each level what pairs of the one before give (the last alone, if odd), down to one.
-    levels: Vec<Vec<A>>,
+    /// The leaves, then what pairs of them give (the last alone, if odd), then pairs of those, down to one.
+    nodes: Vec<A>,
+    leaves: usize,
     /// What settled last.
     value: A,
     empty: A,
@@ -42,16 +43,32 @@ pub struct Tree<A, C> {
 impl<A: Clone, C: Fn(&A, &A) -> A> Tree<A, C> {
     /// A tree that gives `empty` while it has no leaves. `combine` must be associative.
     pub fn new(empty: A, combine: C) -> Self {
-        Self { levels: Vec::new(), value: empty.clone(), empty, combine, dirty: Vec::new() }
+        Self { nodes: Vec::new(), leaves: 0, value: empty.clone(), empty, combine, dirty: Vec::new() }
     }
+}
 
-    /// What stands above position `at` of `below`.
-    fn pair(&self, below: &[A], at: usize) -> A {
-        match below.get(at * 2 + 1) {
-            Some(right) => (self.combine)(&below[at * 2], right),
-            None => below[at * 2].clone(),
-        }
+/// What stands above position `at` of a level.
+#[inline]
+fn pair<A: Clone>(level: &[A], at: usize, combine: &impl Fn(&A, &A) -> A) -> A {
+    let right = at | 1;
+    if right < level.len() { combine(&level[right - 1], &level[right]) } else { level[at].clone() }
+}
+
+/// Brings what stands above position `at` of a level up to date; returns whether it changed.
+#[inline]
+fn carry<A: Clone + PartialEq>(
+    level: &[A],
+    above: &mut [A],
+    at: usize,
+    combine: &impl Fn(&A, &A) -> A,
+) -> bool {
+    let new = pair(level, at, combine);
+    let old = &mut above[at / 2];
+    let changed = *old != new;
+    if changed {
+        *old = new;
     }
+    changed
 }
 
 impl<A, C> Aggregate for Tree<A, C>
@@ -64,21 +81,22 @@ where
 
     fn rebuild(&mut self, leaves: impl Iterator<Item = A>) {
         self.dirty.clear();
-        let mut old = mem::take(&mut self.levels).into_iter();
-        let mut below = old.next().unwrap_or_default();
-        below.clear();
-        below.extend(leaves);
-        while below.len() > 1 {
-            let mut above = old.next().unwrap_or_default();
-            above.clear();
-            above.extend((0..below.len().div_ceil(2)).map(|at| self.pair(&below, at)));
-            self.levels.push(mem::replace(&mut below, above));
+        self.nodes.clear();
+        self.nodes.extend(leaves);
+        self.leaves = self.nodes.len();
+        self.nodes.reserve(self.leaves);
+        let (mut start, mut end) = (0, self.leaves);
+        while end - start > 1 {
+            for at in (0..end - start).step_by(2) {
+                let above = pair(&self.nodes[start..end], at, &self.combine);
+                self.nodes.push(above);
+            }
+            (start, end) = (end, self.nodes.len());
         }
-        self.levels.push(below);
     }
 
     fn set(&mut self, at: usize, leaf: A) {
-        let old = &mut self.levels[0][at];
+        let old = &mut self.nodes[..self.leaves][at];
         if *old != leaf {
             *old = leaf;
             self.dirty.push(u32::try_from(at).expect("because a node has fewer than 2^32 inputs"));
@@ -86,34 +104,30 @@ where
     }
 
     fn settle(&mut self) -> bool {
-        let mut dirty = mem::take(&mut self.dirty);
-        let mut levels = mem::take(&mut self.levels);
-        if let Some((mut below, above)) = levels.split_first_mut() {
+        let Self { nodes, dirty, combine, .. } = self;
+        let (mut level, mut above) = nodes.split_at_mut(self.leaves);
+        while dirty.len() > 1 && level.len() > 1 {
             // Of two that meet, the second finds the pair up to date, and is not carried further.
-            for here in above {
-                dirty.retain_mut(|at| {
-                    *at /= 2;
-                    let new = self.pair(below, *at as usize);
-                    let old = &mut here[*at as usize];
-                    let changed = *old != new;
-                    if changed {
-                        *old = new;
-                    }
-                    changed
-                });
-                if dirty.is_empty() {
-                    break;
-                }
-                below = here;
+            dirty.retain_mut(|at| {
+                let changed = carry(level, above, *at as usize, combine);
+                *at /= 2;
+                changed
+            });
+            let len = level.len().div_ceil(2);
+            (level, above) = above.split_at_mut(len);
+        }
+        if let Some(at) = dirty.pop() {
+            let mut at = at as usize;
+            while level.len() > 1 && carry(level, above, at, combine) {
+                let len = level.len().div_ceil(2);
+                (level, above) = above.split_at_mut(len);
+                at /= 2;
             }
         }
-        dirty.clear();
-        self.dirty = dirty;
-        self.levels = levels;
-        let root = self.levels.last().and_then(|level| level.first()).unwrap_or(&self.empty);
+        let root = self.nodes.last().unwrap_or(&self.empty);
         let changed = *root != self.value;
         if changed {
-            self.value = root.clone();
+            self.value.clone_from(root);
         }
         changed
     }

@@ -22,8 +22,10 @@ pub(super) const CHANGED: u8 = 16;
 pub(super) const RELEASED: u8 = 32;
 /// In the work list of a raise.
 pub(super) const RAISING: u8 = 64;
+/// May be slow: its runs are timed.
+pub(super) const SUSPECT: u8 = 128;
 
-/// A node. The fields come to 63 bytes; the alignment makes each node touch exactly one cache line.
+/// A node. The fields come to 64 bytes; the alignment makes each node touch exactly one cache line.
 #[repr(align(64))]
 pub(super) struct Slot<W> {
     /// `None` while it runs, and when it is released.
@@ -42,6 +44,8 @@ pub(super) struct Slot<W> {
     /// The cause's generation, modulo 2¹⁶: a place used again is not taken for its former holder.
     pub(super) cause_generation: u16,
     pub(super) flags: u8,
+    /// Timed runs until it is no longer a suspect.
+    pub(super) trials: u8,
 }
 
 impl<W> Slot<W> {
@@ -59,6 +63,7 @@ impl<W> Slot<W> {
             step: 0,
             cause_generation: 0,
             flags: 0,
+            trials: 0,
         }
     }
 
@@ -90,6 +95,12 @@ pub(super) struct Edge {
     pub(super) to: u32,
     pub(super) generation: u32,
     pub(super) slot: u32,
+}
+
+impl Edge {
+    pub(super) fn target(&self) -> Id {
+        Id { index: self.to, generation: self.generation }
+    }
 }
 
 /// The rarer kind of out-edges, and what only few nodes have: scopes of their own.

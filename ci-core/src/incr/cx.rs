@@ -11,19 +11,13 @@ use super::id::{Id, Node, Scope};
 
 /// The running node's view of its graph.
 pub struct Cx<'a, W> {
-    graph: &'a mut Graph<W>,
-    me: Id,
-    height: u32,
+    pub(super) graph: &'a mut Graph<W>,
 }
 
-impl<'a, W> Cx<'a, W> {
-    pub(super) fn new(graph: &'a mut Graph<W>, me: Id, height: u32) -> Self {
-        Self { graph, me, height }
-    }
-
+impl<W> Cx<'_, W> {
     /// The running node.
     pub fn me(&self) -> Id {
-        self.me
+        self.graph.me
     }
 
     /// The number of the running step.
@@ -46,19 +40,22 @@ impl<'a, W> Cx<'a, W> {
     /// unwinding that is counted in [`Stats::blocked`](super::Stats::blocked). It runs again when the input has one.
     #[inline]
     pub fn get<T: 'static>(&self, node: Node<T>) -> &T {
-        let Some(slot) = self.graph.nodes.live(node.id()) else {
-            panic!("{node:?}, read by {:?}, was released", self.me)
-        };
-        match value(slot, self.height) {
+        let Some(slot) = self.graph.nodes.live(node.id()) else { self.released(node.id()) };
+        match value(slot, self.graph.running) {
             Some(value) => value,
             None => self.no_value(node.id(), slot),
         }
     }
 
     #[cold]
+    fn released(&self, id: Id) -> ! {
+        panic!("{id:?}, read by {:?}, was released", self.graph.me)
+    }
+
+    #[cold]
     fn no_value(&self, id: Id, slot: &Slot<W>) -> ! {
-        let me = self.me;
-        assert!(slot.height < self.height, "{id:?}, read by {me:?}, is not below it");
+        let me = self.graph.me;
+        assert!(slot.height < self.graph.running, "{id:?}, read by {me:?}, is not below it");
         assert!(!slot.is(COMPUTED), "{id:?}, read by {me:?}, has a value of another type");
         resume_unwind(Box::new(NoValue))
     }
@@ -74,8 +71,9 @@ impl<'a, W> Cx<'a, W> {
     /// If this node panics in this run, the scopes it has opened in it are released.
     pub fn new_scope(&mut self) -> Scope {
         let graph = &mut *self.graph;
-        let fan = graph.nodes[self.me.index].outs.fan();
-        let scope = graph.scopes.open(self.me.index, fan.owned);
+        let me = graph.me.index;
+        let fan = graph.nodes[me].outs.fan();
+        let scope = graph.scopes.open(me, fan.owned);
         fan.owned = scope.index;
         graph.unsettled.push(Unsettled::Opened(scope));
         scope
@@ -109,8 +107,8 @@ impl<'a, W> Cx<'a, W> {
     pub fn add_input(&mut self, to: Id, slot: u32, input: Id, scope: Scope) {
         let graph = &mut *self.graph;
         let leads = |edge: &Edge| edge.to == to.index && edge.generation == to.generation;
-        let is_mine = graph.nodes[self.me.index].outs.edges().iter().any(leads);
-        assert!(is_mine && graph.nodes.is_live(to), "{:?} is no input of {to:?}", self.me);
+        let is_mine = graph.nodes[graph.me.index].outs.edges().iter().any(leads);
+        assert!(is_mine && graph.nodes.is_live(to), "{:?} is no input of {to:?}", graph.me);
         assert!(graph.nodes.is_live(input), "{input:?} was released: it can't be an input");
         assert!(graph.scopes.is_live(scope), "{scope:?} was released: nothing can live as long");
 
@@ -142,7 +140,7 @@ fn value<W, T: 'static>(slot: &Slot<W>, reader: u32) -> Option<&T> {
 
 impl<W> fmt::Debug for Cx<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("Cx").field("me", &self.graph.me).finish_non_exhaustive()
     }
 }
 

@@ -11,6 +11,7 @@ use super::id::{Id, NONE, Node, Scope};
 use super::queue::Queue;
 use super::raise::Raise;
 use super::scopes::Scopes;
+use super::slow::Slow;
 use super::stats::{Stats, Why};
 
 /// Nodes, their edges and scopes, what waits to run, and a world `W` that nodes reach while they run.
@@ -24,6 +25,9 @@ pub struct Graph<W> {
     pub(super) scope: Scope,
     pub(super) step: u64,
     pub(super) stats: Stats,
+    pub(super) slow: Slow,
+    /// The node that runs.
+    pub(super) me: Id,
     /// The height of the node that runs; between steps, [`NONE`].
     pub(super) running: u32,
     /// What the running node has done to scopes: settled when it has ended.
@@ -56,6 +60,8 @@ impl<W> Graph<W> {
             scope: Scope::ROOT,
             step: 0,
             stats: Stats::default(),
+            slow: Slow::new(),
+            me: Id { index: NONE, generation: 0 },
             running: NONE,
             unsettled: Vec::new(),
             later: Vec::new(),

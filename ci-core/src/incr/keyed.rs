@@ -68,6 +68,8 @@ pub struct Members<K, B> {
     places: Vec<u32>,
     /// Counts changes of `order`.
     version: u64,
+    /// Slots that got or lost their element in the last of them.
+    turned_over: Vec<u32>,
     duplicate: Option<K>,
 }
 
@@ -95,7 +97,6 @@ pub struct Keyed<K, B, V> {
 
 struct Element<T, K> {
     key: K,
-    item: T,
     input: Node<T>,
     scope: Scope,
     /// The run that saw it last between the list's unchanged ends.
@@ -106,6 +107,8 @@ struct Owner<W, E: Each<W>> {
     source: Node<E::Source>,
     each: E,
     collector: Option<Id>,
+    /// The list as it was seen last, beside `members.order`.
+    row: Vec<E::Item>,
     elements: Vec<Option<Element<E::Item, E::Key>>>,
     by_key: BTreeMap<E::Key, u32>,
     free: Vec<u32>,
@@ -115,100 +118,99 @@ struct Owner<W, E: Each<W>> {
 }
 
 /// What a new list asks for.
-struct Plan<T, K> {
-    /// The positions that may differ: in the old order, and in the new list.
+struct Plan<T> {
+    /// The positions that may differ: in the old list, and in the new one, as far as `slots` goes.
     from: usize,
     old_to: usize,
-    /// Their slots in the new list; [`NONE`] for the next of `fresh`.
-    middle: Vec<u32>,
-    fresh: Vec<(K, T)>,
-    updated: Vec<(u32, T)>,
+    /// The slots of these elements; [`NONE`] if they are new.
+    slots: Vec<u32>,
+    items: Vec<T>,
+    /// Positions among them whose item changed.
+    updated: Vec<usize>,
 }
 
 impl<W, E: Each<W>> Owner<W, E> {
     /// Compares the list with the elements. The error is the least duplicated key.
     fn plan(
         each: &E,
+        row: &[E::Item],
         elements: &mut [Option<Element<E::Item, E::Key>>],
         by_key: &BTreeMap<E::Key, u32>,
-        members: &Members<E::Key, E::Output>,
+        places: &[u32],
         items: &[E::Item],
         run: u64,
-    ) -> Result<Plan<E::Item, E::Key>, E::Key> {
-        let order = &members.order;
-        let same = |item: &E::Item, slot: &u32| {
-            elements[*slot as usize].as_ref().is_some_and(|element| element.item == *item)
-        };
-        let from = items.iter().zip(order).take_while(|(item, slot)| same(item, slot)).count();
-        let ends = items[from..].iter().rev().zip(order[from..].iter().rev());
-        let tail = ends.take_while(|(item, slot)| same(item, slot)).count();
-        let old_to = order.len() - tail;
+    ) -> Result<Plan<E::Item>, E::Key> {
+        let shorter = items.len().min(row.len());
+        let from = items.iter().zip(row).position(|(new, old)| new != old).unwrap_or(shorter);
+        let mut ends = items[from..].iter().rev().zip(row[from..].iter().rev());
+        let tail = ends.position(|(new, old)| new != old).unwrap_or(shorter - from);
+        let old_to = row.len() - tail;
 
-        let mut plan = Plan { from, old_to, middle: Vec::new(), fresh: Vec::new(), updated: Vec::new() };
+        let items = &items[from..items.len() - tail];
+        let mut slots = Vec::with_capacity(items.len());
+        let (mut updated, mut fresh) = (Vec::new(), Vec::new());
         let mut duplicate: Option<&E::Key> = None;
-        let mut found_twice = |key| duplicate = Some(duplicate.map_or(key, |least| least.min(key)));
-        for item in &items[from..items.len() - tail] {
+        for (at, item) in items.iter().enumerate() {
             let key = each.key(item);
             let Some(&slot) = by_key.get(key) else {
-                plan.middle.push(NONE);
-                plan.fresh.push((key.clone(), item.clone()));
+                slots.push(NONE);
+                fresh.push(key);
                 continue;
             };
             let element = elements[slot as usize].as_mut().expect("because keys name slots in use");
-            let place = members.places[slot as usize] as usize;
+            let place = places[slot as usize] as usize;
             if place < from || place >= old_to || element.seen == run {
-                found_twice(key);
+                duplicate = Some(duplicate.map_or(key, |least| least.min(key)));
                 continue;
             }
             element.seen = run;
-            plan.middle.push(slot);
-            if element.item != *item {
-                plan.updated.push((slot, item.clone()));
+            slots.push(slot);
+            if row[place] != *item {
+                updated.push(at);
             }
         }
-        let mut fresh: Vec<&E::Key> = plan.fresh.iter().map(|(key, _)| key).collect();
         fresh.sort_unstable();
         let fresh = fresh.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
         match duplicate.into_iter().chain(fresh).min() {
             Some(key) => Err(key.clone()),
-            None => Ok(plan),
+            None => Ok(Plan { from, old_to, slots, items: items.to_vec(), updated }),
         }
     }
 
     /// Makes the new elements, joins them to the collector, then lets go of those that went. Nothing of the owner's
     /// own is touched before the last new element is made, since making one may panic.
-    fn carry_out(&mut self, cx: &mut Cx<'_, W>, plan: Plan<E::Item, E::Key>) -> bool {
-        let Plan { from, old_to, mut middle, fresh, updated } = plan;
+    fn carry_out(&mut self, cx: &mut Cx<'_, W>, plan: Plan<E::Item>) -> bool {
+        let Plan { from, old_to, mut slots, items, updated } = plan;
         let collector = self.collector.expect("because it was told its collector before it ran");
-        let mut slots = self.free.iter().rev().copied().chain(self.elements.len() as u32..);
-        let mut made = Vec::with_capacity(fresh.len());
-        let mut holes = middle.iter_mut().filter(|slot| **slot == NONE);
-        for (key, item) in fresh {
+        let mut places = self.free.iter().rev().copied().chain(self.elements.len() as u32..);
+        let mut made = Vec::new();
+        for (slot, item) in slots.iter_mut().zip(&items).filter(|(slot, _)| **slot == NONE) {
+            let key = self.each.key(item).clone();
             let scope = cx.new_scope();
             let (input, result) = cx.in_scope(scope, |graph| {
                 let input = graph.var(item.clone());
                 (input, self.each.make(graph, &key, input))
             });
-            let slot = slots.next().expect("because slots don't run out before memory does");
-            cx.add_input(collector, slot + 1, result.id(), scope);
-            *holes.next().expect("because each new element left a hole") = slot;
-            made.push((slot, result, Element { key, item, input, scope, seen: self.runs }));
+            *slot = places.next().expect("because slots don't run out before memory does");
+            cx.add_input(collector, *slot + 1, result.id(), scope);
+            made.push((*slot, result, Element { key, input, scope, seen: self.runs }));
         }
 
-        // From here on nothing foreign is called but for dropping what went.
-        let moved = self.members.order[from..old_to] != middle[..];
-        for (slot, item) in updated {
-            let element = self.elements[slot as usize].as_mut().expect("because it was seen in the plan");
-            element.item = item.clone();
-            cx.set(element.input, item);
+        // From here on nothing foreign is called but for cloning items and dropping what went.
+        for at in updated {
+            let element = &self.elements[slots[at] as usize];
+            cx.set(element.as_ref().expect("because it was seen in the plan").input, items[at].clone());
         }
-        if !moved {
+        self.row.splice(from..old_to, items);
+        if self.members.order[from..old_to] == slots[..] {
             return false;
         }
         self.free.truncate(self.free.len().saturating_sub(made.len()));
         let members = &mut self.members;
+        members.turned_over.clear();
         for (slot, result, element) in made {
             let at = slot as usize;
+            members.turned_over.push(slot);
             self.by_key.insert(element.key.clone(), slot);
             if at == self.elements.len() {
                 self.elements.push(Some(element));
@@ -224,12 +226,13 @@ impl<W, E: Each<W>> Owner<W, E> {
             if let Some(gone) = element.take_if(|element| element.seen != self.runs) {
                 self.by_key.remove(&gone.key);
                 members.places[slot as usize] = NONE;
+                members.turned_over.push(slot);
                 self.free.push(slot);
                 cx.release_scope(gone.scope);
             }
         }
-        let shifted = middle.len() != old_to - from;
-        members.order.splice(from..old_to, middle);
+        let shifted = slots.len() != old_to - from;
+        members.order.splice(from..old_to, slots);
         let to = if shifted { members.order.len() } else { old_to };
         for (place, &slot) in (from as u32..).zip(&members.order[from..to]) {
             members.places[slot as usize] = place;
@@ -247,7 +250,8 @@ impl<W: 'static, E: Each<W>> Compute<W> for Owner<W, E> {
         let Some(items) = self.each.items(cx.get(self.source)) else {
             return false;
         };
-        match Self::plan(&self.each, &mut self.elements, &self.by_key, &self.members, items, self.runs) {
+        let Self { each, row, elements, by_key, members, runs, .. } = self;
+        match Self::plan(each, row, elements, by_key, &members.places, items, *runs) {
             Ok(plan) => self.carry_out(cx, plan) | self.members.duplicate.take().is_some(),
             Err(key) => replace(&mut self.members.duplicate, key),
         }
@@ -331,12 +335,14 @@ impl<W: 'static> Graph<W> {
             order: Vec::new(),
             places: Vec::new(),
             version: 0,
+            turned_over: Vec::new(),
             duplicate: None,
         };
         let owner = Owner {
             source,
             each,
             collector: None,
+            row: Vec::new(),
             elements: Vec::new(),
             by_key: BTreeMap::new(),
             free: Vec::new(),

@@ -1,12 +1,14 @@
 //! One step: running what waits, lowest first, and telling those above.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::arena::{CHANGED, COMPUTED, Edge, Outs, QUEUED, RELEASED, SLOTS, SOLE_INPUT};
+use super::arena::{CHANGED, COMPUTED, Edge, Outs, QUEUED, RELEASED, SLOTS, SOLE_INPUT, SUSPECT};
+use super::compute::Object;
 use super::cx::{Cx, NoValue};
 use super::graph::{Graph, Unsettled};
 use super::id::{Id, NONE};
+use super::slow::run_timed;
 use super::stats::Stats;
 
 impl<W> Graph<W> {
@@ -22,6 +24,27 @@ impl<W> Graph<W> {
     pub fn propagate(&mut self) -> Stats {
         assert!(self.running == NONE, "a node that runs can't start another step");
         self.step += 1;
+        let before = self.slow.runs;
+        self.slow.step_begins(&mut self.nodes);
+        // A panic is caught out here, once and not for each node. It ends a node's run, and the step goes on.
+        let mut running = None;
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run_queued(&mut running))) {
+            match running.take() {
+                Some(object) => self.give_up(object, panic),
+                None => resume_unwind(panic),
+            }
+        }
+        self.running = NONE;
+        self.slow.step_ends(&mut self.nodes);
+        while let Some(id) = self.later.pop() {
+            self.invalidate(id);
+        }
+        self.stats.step = self.step;
+        self.stats.recomputed = self.slow.runs - before;
+        std::mem::take(&mut self.stats)
+    }
+
+    fn run_queued(&mut self, running: &mut Option<Box<dyn Object<W>>>) {
         while let Some((index, height)) = self.queue.pop(&mut self.nodes) {
             let slot = &self.nodes[index];
             if slot.is(RELEASED) {
@@ -29,67 +52,83 @@ impl<W> Graph<W> {
             } else if slot.height > height {
                 self.queue.push(&mut self.nodes, index);
             } else {
-                let mut next = Some(index);
-                while let Some(index) = next {
-                    next = self.run(index);
-                }
+                self.run(index, running);
             }
         }
-        self.running = NONE;
-        while let Some(id) = self.later.pop() {
-            self.invalidate(id);
-        }
-        self.stats.step = self.step;
-        std::mem::take(&mut self.stats)
     }
 
-    /// Runs one node and tells its dependents. A single dependent before which nothing has to run is not queued but
-    /// returned.
-    fn run(&mut self, index: u32) -> Option<u32> {
-        let slot = &mut self.nodes[index];
-        let mut object = slot.object.take().expect("because a live node that does not run has its object");
-        let me = Id { index, generation: slot.generation };
-        let height = slot.height;
-        self.running = height;
-        self.stats.recomputed += 1;
-        let result = catch_unwind(AssertUnwindSafe(|| object.run(&mut Cx::new(self, me, height))));
+    /// Runs a node and tells its dependents. A single dependent before which nothing has to run is not queued but
+    /// run next. While a node runs, its object is in `running`: there a panic does not reach it.
+    fn run(&mut self, mut index: u32, running: &mut Option<Box<dyn Object<W>>>) {
+        let mut slot = &mut self.nodes[index];
+        loop {
+            let me = Id { index, generation: slot.generation };
+            self.me = me;
+            self.running = slot.height;
+            let is_suspect = slot.is(SUSPECT);
+            *running = slot.object.take();
+            if self.slow.is_due() {
+                self.slow.read(&mut self.nodes);
+            }
+            self.slow.note(index);
+            let object = running.as_mut().expect("because a live node that does not run has its object");
+            let mut cx = Cx { graph: self };
+            let changed = if is_suspect { run_timed(&mut **object, &mut cx) } else { object.run(&mut cx) };
 
-        let slot = &mut self.nodes[index];
-        slot.object = Some(object);
-        let changed = match &result {
-            Ok(changed) => *changed || !slot.is(COMPUTED),
-            Err(_) => false,
-        };
-        if changed {
+            slot = &mut self.nodes[index];
+            slot.object = running.take();
+            if !self.unsettled.is_empty() {
+                self.settle_scopes(true);
+                if !self.nodes.is_live(me) {
+                    // It has released the scope that it is in.
+                    return;
+                }
+                slot = &mut self.nodes[index];
+            }
+            if !changed && slot.is(COMPUTED) {
+                slot.flags &= !CHANGED;
+                return;
+            }
             slot.flags |= COMPUTED | CHANGED;
             self.stats.changed += 1;
-        } else {
-            slot.flags &= !CHANGED;
-        }
-        let sole = if let Outs::One(edge) = slot.outs { Some(edge) } else { None };
-        if !self.unsettled.is_empty() {
-            self.settle_scopes(result.is_ok());
-            if !self.nodes.is_live(me) {
-                // It has released the scope that it is in.
-                return None;
+            let edge = match &slot.outs {
+                Outs::None => return,
+                Outs::One(edge) => *edge,
+                Outs::Many(_) => return self.tell_many(me),
+            };
+            let Some(to) = self.nodes.live_mut(edge.target()) else { return };
+            if to.flags & (SOLE_INPUT | SLOTS | QUEUED) == SOLE_INPUT {
+                slot = to;
+            } else {
+                self.tell_slot(&edge);
+                slot = &mut self.nodes[edge.to];
+                if slot.is(QUEUED) {
+                    return;
+                }
+                if !slot.is(SOLE_INPUT) && !self.queue.is_empty() {
+                    slot.note_cause(Some(me), self.step);
+                    return self.queue.push(&mut self.nodes, edge.to);
+                }
             }
+            slot.note_cause(Some(me), self.step);
+            index = edge.to;
         }
-        match (result, sole) {
-            (Err(panic), _) => {
-                self.report(me, panic);
-                None
-            }
-            (Ok(_), Some(edge)) if changed => self.tell(&edge, me),
-            (Ok(_), None) if changed => {
-                self.tell_many(me);
-                None
-            }
-            (Ok(_), _) => None,
-        }
+    }
+
+    /// Puts a node back that panicked.
+    #[cold]
+    fn give_up(&mut self, object: Box<dyn Object<W>>, panic: Box<dyn Any + Send>) {
+        let me = self.me;
+        let slot = &mut self.nodes[me.index];
+        slot.object = Some(object);
+        slot.flags &= !CHANGED;
+        self.settle_scopes(false);
+        self.report(me, panic);
     }
 
     /// Does the releases that waited for the end of a run. After a panic, all is as if the node had not run: what it
     /// opened goes, what it wanted released stays.
+    #[inline(never)]
     fn settle_scopes(&mut self, ended_well: bool) {
         while let Some(change) = self.unsettled.pop() {
             match change {
@@ -107,8 +146,13 @@ impl<W> Graph<W> {
         for edge in &fan.edges {
             if !self.nodes.leads(edge) {
                 dead += 1;
-            } else if let Some(next) = self.tell(edge, me) {
-                self.queue.push(&mut self.nodes, next);
+                continue;
+            }
+            self.tell_slot(edge);
+            let slot = &mut self.nodes[edge.to];
+            if !slot.is(QUEUED) {
+                slot.note_cause(Some(me), self.step);
+                self.queue.push(&mut self.nodes, edge.to);
             }
         }
         if dead > fan.edges.len() / 2 {
@@ -117,29 +161,15 @@ impl<W> Graph<W> {
         self.nodes[me.index].outs = Outs::Many(fan);
     }
 
-    /// Tells and queues one dependent, or returns it if nothing has to run before it.
-    fn tell(&mut self, edge: &Edge, cause: Id) -> Option<u32> {
-        let to = Id { index: edge.to, generation: edge.generation };
-        let slot = self.nodes.live_mut(to)?;
-        let mut panic = None;
+    /// Tells a live dependent which input changed, if it wants to hear that.
+    fn tell_slot(&mut self, edge: &Edge) {
+        let slot = &mut self.nodes[edge.to];
         if slot.is(SLOTS)
             && let Some(object) = &mut slot.object
+            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| object.slot_changed(edge.slot)))
         {
-            panic = catch_unwind(AssertUnwindSafe(|| object.slot_changed(edge.slot))).err();
+            self.report(edge.target(), panic);
         }
-        let mut next = None;
-        if !slot.is(QUEUED) {
-            slot.note_cause(Some(cause), self.step);
-            if slot.is(SOLE_INPUT) || self.queue.is_empty() {
-                next = Some(edge.to);
-            } else {
-                self.queue.push(&mut self.nodes, edge.to);
-            }
-        }
-        if let Some(panic) = panic {
-            self.report(to, panic);
-        }
-        next
     }
 
     #[cold]

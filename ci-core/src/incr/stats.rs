@@ -1,5 +1,7 @@
 //! What a step did, and why a node ran.
 
+use std::time::Duration;
+
 use super::id::Id;
 
 /// What one call of [`Graph::propagate`](super::Graph::propagate) did. Counts that are not of nodes that ran include
@@ -23,6 +25,9 @@ pub struct Stats {
     pub blocked: u64,
     /// The first [`Stats::PANICKED_MAX`] of them and their messages.
     pub panicked: Vec<(Id, String)>,
+    /// Nodes that ran for [`Stats::SLOW`] or longer by the clock on the wall, and how long, as far as they were timed:
+    /// one that is always slow is named from its second run on, at times from its third. At most [`Stats::SLOW_MAX`].
+    pub slow: Vec<(Id, Duration)>,
 }
 
 impl Stats {
@@ -30,6 +35,10 @@ impl Stats {
     pub const PANICKED_MAX: usize = 64;
     /// How much of a panic's message is kept, in characters.
     pub const MESSAGE_CHARS_MAX: usize = 500;
+    /// How long a run takes that is called slow.
+    pub const SLOW: Duration = Duration::from_millis(1);
+    /// How many slow nodes are named.
+    pub const SLOW_MAX: usize = 64;
 }
 
 /// Why a node ran last.

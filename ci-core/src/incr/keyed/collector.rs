@@ -3,7 +3,7 @@
 use super::super::aggregate::Aggregate;
 use super::super::compute::Compute;
 use super::super::cx::Cx;
-use super::super::id::{NONE, Node};
+use super::super::id::Node;
 use super::Members;
 
 /// The node that has the elements' results as dynamic inputs. Slot 0 is the owner, slot n + 1 the element in slot n.
@@ -38,9 +38,16 @@ where
         let members = cx.get(self.members);
         let torn = std::mem::replace(&mut self.torn, true);
         let laid_out = !torn && self.version == members.version;
-        if torn {
+        if torn || self.version + 1 < members.version {
             self.leaves.clear();
             self.changed.clear();
+        } else if !laid_out {
+            // A slot does not pass on what its former holder left.
+            for &slot in &members.turned_over {
+                if let Some(leaf) = self.leaves.get_mut(slot as usize) {
+                    *leaf = None;
+                }
+            }
         }
         self.leaves.resize(members.results.len(), None);
         for slot in self.changed.iter().filter(|slot| **slot > 0).map(|slot| *slot as usize - 1) {
@@ -51,20 +58,11 @@ where
             self.leaves[slot] = Some(leaf);
         }
         if !laid_out {
-            for (leaf, place) in self.leaves.iter_mut().zip(&members.places) {
-                if *place == NONE {
-                    *leaf = None;
-                }
-            }
-            for &slot in &members.order {
-                let leaf = &mut self.leaves[slot as usize];
-                if leaf.is_none() {
-                    *leaf = Some((self.lift)(cx.get(members.results[slot as usize])));
-                }
-            }
-            let leaf =
-                |&slot: &u32| self.leaves[slot as usize].clone().expect("because it was read just now");
-            self.aggregate.rebuild(members.order.iter().map(leaf));
+            let Self { leaves, lift, aggregate, .. } = self;
+            aggregate.rebuild(members.order.iter().map(|&slot| {
+                let read = || lift(cx.get(members.results[slot as usize]));
+                leaves[slot as usize].get_or_insert_with(read).clone()
+            }));
             self.version = members.version;
         }
         let changed = self.aggregate.settle();
