@@ -7,16 +7,16 @@ use criterion::Criterion;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::table::Table;
+use crate::measure;
 
 const LINE: &[u8] = b"#12 [stage-1 3/7] RUN cargo build --release: compiling one more crate\n";
 /// Lines in one log: not so many that it is full.
 const LINES_MAX: u64 = Log::BYTES_MAX / LINE.len() as u64;
 
-pub(crate) fn bench(criterion: &mut Criterion, table: &mut Table) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let work = "log a line";
-    table.measure(criterion, (work, "nobody follows"), Logs::new, |logs, times| logs.time(times, false));
-    table.measure(criterion, (work, "followed to the end"), Logs::new, |logs, times| logs.time(times, true));
+    measure(criterion, (work, "nobody follows"), Logs::new, |logs, times| logs.time(times, false));
+    measure(criterion, (work, "followed to the end"), Logs::new, |logs, times| logs.time(times, true));
 }
 
 struct Logs {

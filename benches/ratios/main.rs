@@ -1,43 +1,26 @@
-//! What the engine costs, beside crate `incremental` in the same run; and what the store and the logs cost.
+//! The scoreboard's works under criterion, for a closer look at one; and what the store and the logs cost.
 //!
 //! ```text
-//! cargo bench -p benches                 all; a table of medians and ratios at the end
+//! cargo bench -p benches                 all
 //! cargo bench -p benches -- W3           only what matches
 //! ```
 //!
-//! Ratios are what counts: on a busy machine absolute times move by half, ratios of one run much less. Each result
-//! is checked against a model that computes everything anew. Run as a test, each workload is small and runs once.
-//!
-//! The workloads, all with `u64` values and a random leaf each time, so that the machine's caches are no help:
-//!
-//! | | |
-//! |---|---|
-//! | W1 | a chain of 1,000, its leaf changes |
-//! | W2 | 10,000 leaves and a function of each into one sum, one changes |
-//! | W3 | 1,000 repositories of 20 heads of 5 steps each, summed up by repository and over all; one head changes |
-//! | W5 | W3 with a change that the first step takes away |
-//! | W6 | a keyed list of 1,000 heads of 5 steps each, kept as a `Vec` and summed up; one goes, or comes |
-//! | W7 | W3 with a change in each repository, propagated once; for each change |
-//!
-//! `core` is [`ci_core::incr`]; `whole` is the same work said with [`ci_core::Current`] and done by an engine on its
-//! own thread, with outcomes and all that people can be shown, from setting a value to seeing the new status.
+//! Run as a test, each is small and runs once, and is checked against its model all the same.
 
 use std::time::Duration;
 
-use criterion::Criterion;
+use benches::engines::ALL;
+use benches::shape::{FULL, SMALL, Sizes};
+use benches::work::Workload;
+use criterion::{Criterion, Throughput};
 
 mod logs;
-mod ours;
-mod peer;
-mod shape;
 mod store;
-mod table;
-mod whole;
-mod work;
 
-use self::table::Table;
+const WORKS: [Workload; 6] =
+    [Workload::Chain, Workload::Many, Workload::Repos, Workload::Vain, Workload::List, Workload::Batch];
 
-fn main() -> std::io::Result<()> {
+fn main() {
     let mut criterion = Criterion::default()
         .without_plots()
         .sample_size(10)
@@ -45,12 +28,41 @@ fn main() -> std::io::Result<()> {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let measured = std::env::args().any(|arg| arg == "--bench");
-    let sizes = if measured { shape::FULL } else { shape::SMALL };
-    let mut table = Table::default();
-    work::bench(&mut criterion, &mut table, &sizes);
-    whole::bench(&mut criterion, &mut table, &sizes);
-    store::bench(&mut criterion, &mut table, &sizes);
-    logs::bench(&mut criterion, &mut table);
+    let sizes = if measured { FULL } else { SMALL };
+    works(&mut criterion, &sizes);
+    store::bench(&mut criterion, &sizes);
+    logs::bench(&mut criterion);
     criterion.final_summary();
-    if measured { table.print(&mut std::io::stdout().lock()) } else { Ok(()) }
+}
+
+fn works(criterion: &mut Criterion, sizes: &Sizes) {
+    for workload in WORKS {
+        for engine in ALL.into_iter().filter(|engine| (engine.ready)(workload, &SMALL).is_some()) {
+            let ready = || (engine.ready)(workload, sizes).expect("because it has a form of it");
+            measure(criterion, (workload.name(), engine.name), ready, |work, times| {
+                let cost = work.run(times);
+                cost.took.mul_f64(times as f64 / cost.changes as f64)
+            });
+        }
+    }
+}
+
+/// Measures `who` at `work`. `make` makes what is measured, if it is measured at all; `run` does the work a number of
+/// times and says how long that took.
+fn measure<T>(
+    criterion: &mut Criterion,
+    (work, who): (&'static str, &'static str),
+    make: impl FnOnce() -> T,
+    mut run: impl FnMut(&mut T, u64) -> Duration,
+) {
+    let (mut make, mut made) = (Some(make), None);
+    let mut group = criterion.benchmark_group(work);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(who, |bencher| {
+        if let Some(make) = make.take() {
+            made = Some(make());
+        }
+        bencher.iter_custom(|times| made.as_mut().map_or(Duration::ZERO, |made| run(made, times)));
+    });
+    group.finish();
 }

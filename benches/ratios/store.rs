@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use benches::shape::Sizes;
 use ci_core::store::Store;
 use ci_core::store::record::{Intent, Outcome, Record};
 use ci_core::{JobId, KeyDigest, OpId};
@@ -10,21 +11,20 @@ use criterion::Criterion;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::shape::Sizes;
-use crate::table::Table;
+use crate::measure;
 
 /// Records in one group: far more than one sync.
 const GROUP: u32 = 1000;
 
-pub(crate) fn bench(criterion: &mut Criterion, table: &mut Table, sizes: &Sizes) {
+pub(crate) fn bench(criterion: &mut Criterion, sizes: &Sizes) {
     let work = "append a record";
-    table.measure(criterion, (work, "each awaited"), Appends::new, |appends, times| appends.time(times, 1));
-    table.measure(criterion, (work, "in groups of 1,000"), Appends::new, |appends, times| {
+    measure(criterion, (work, "each awaited"), Appends::new, |appends, times| appends.time(times, 1));
+    measure(criterion, (work, "in groups of 1,000"), Appends::new, |appends, times| {
         appends.time(times, GROUP) / GROUP
     });
     let work = "open a store of 100,000 records";
     for (who, was_killed) in [("after a close", false), ("after a kill", true)] {
-        table.measure(
+        measure(
             criterion,
             (work, who),
             || filled(sizes.jobs),
