@@ -4,11 +4,19 @@
 //! comes first, so that a change between reading and waiting is not lost. Events only say "look again"; the value is
 //! always read. Monitors are shared by their type and label.
 //!
+//! While it is read again the last value stays. That it is being refreshed is told only if it takes longer than
+//! [`Pace::refresh_told`]: a thousand quick looks at what did not change move nothing.
+//!
 //! A read that fails in a way that may pass keeps the last good value, flagged stale, and is tried again after a
 //! back-off, or at the next event. A permanent failure (the branch is gone) takes the value's place; a panic is one.
+//!
+//! When nobody wants it any more, the task is asked to end: it drops what it does, then its subscription, and says so;
+//! then the monitor is forgotten, with its value. Who wants it before that finds the last value, and the task begins
+//! anew when the old one has ended: one monitor never does two things at a time.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::Owned;
 use crate::current::Activity;
@@ -30,6 +38,8 @@ use crate::pace::Pace;
 pub const READ_RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 /// See [`Pace::read_retry_max`].
 pub const READ_RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
+/// See [`Pace::refresh_told`].
+pub(crate) const REFRESH_TOLD: Duration = Duration::from_secs(1);
 
 /// A value of the outside world.
 pub trait Monitor: Send + Sync + 'static {
@@ -51,7 +61,9 @@ pub trait Monitor: Send + Sync + 'static {
 /// A subscription made by [`Monitor::watch`].
 pub trait Watch: Send + 'static {
     /// Returns when the value should be read again: after something changed since the subscription or the last call,
-    /// or when it is time to look anyway. Safe to cancel.
+    /// or when it is time to look anyway. It returns once, however much has changed meanwhile. Safe to cancel.
+    ///
+    /// Dropping the watch ends the subscription.
     fn changed(&mut self) -> impl Future<Output = ()> + Send;
 }
 
@@ -60,7 +72,16 @@ type Value = Arc<dyn Any + Send + Sync>;
 /// What a monitor's task tells the engine's thread.
 pub(crate) struct Message {
     generation: u64,
-    read: Result<Value, Failure>,
+    news: News,
+}
+
+enum News {
+    /// It differs from the last.
+    Read(Result<Value, Failure>),
+    /// It is being read again, and that takes a while; or that came to nothing new.
+    Refreshing(bool),
+    /// The task has ended, since nobody wanted it.
+    Ended,
 }
 
 /// What a monitor's nodes see.
@@ -92,12 +113,22 @@ impl Drop for Watched {
 }
 
 struct Instance {
+    name: (TypeId, String),
     nodes: Vec<Id>,
     value: Option<Value>,
     /// The newest read failed. With a value beside it, that is stale.
     failure: Option<Arc<Failure>>,
     /// While both are there.
     stale: Option<Doubt>,
+    refreshing: bool,
+    start: Box<dyn Fn() -> Running + Send>,
+    running: Running,
+}
+
+/// A monitor's task.
+struct Running {
+    /// Dropped to ask it to end.
+    stop: Option<oneshot::Sender<Infallible>>,
     _task: Owned,
 }
 
@@ -140,31 +171,48 @@ impl Monitors {
         let name = (TypeId::of::<M>(), monitor.label());
         let generation = match self.by_label.get(&name) {
             Some(generation) => *generation,
-            None => {
-                self.next_generation += 1;
-                let generation = self.next_generation;
-                let task = Task {
-                    monitor: monitor.clone(),
-                    generation,
-                    events: self.events.clone(),
-                    mailbox: self.mailbox.clone(),
-                    source: name.1.clone(),
-                    last: None,
-                    pace: self.pace,
-                    pause: self.pace.read_retry_min,
-                };
-                let task = Owned(self.runtime.spawn(task.run()));
-                self.by_label.insert(name, generation);
-                let instance =
-                    Instance { nodes: Vec::new(), value: None, failure: None, stale: None, _task: task };
-                self.instances.insert(generation, instance);
-                generation
-            }
+            None => self.begin(name, monitor.clone()),
         };
         if let Some(instance) = self.instances.get_mut(&generation) {
             instance.nodes.push(node);
         }
         Watched { generation, node, released: self.released.clone() }
+    }
+
+    fn begin<M: Monitor>(&mut self, name: (TypeId, String), monitor: Arc<M>) -> u64 {
+        self.next_generation += 1;
+        let generation = self.next_generation;
+        let (events, mailbox, source) = (self.events.clone(), self.mailbox.clone(), name.1.clone());
+        let (runtime, pace) = (self.runtime.clone(), self.pace);
+        let start = Box::new(move || {
+            let task = Task {
+                monitor: monitor.clone(),
+                generation,
+                events: events.clone(),
+                mailbox: mailbox.clone(),
+                source: source.clone(),
+                last: None,
+                is_refresh_told: false,
+                pace,
+                pause: pace.read_retry_min,
+            };
+            let (stop, stopped) = oneshot::channel();
+            Running { stop: Some(stop), _task: Owned(runtime.spawn(task.run_until(stopped))) }
+        });
+        let running = start();
+        self.by_label.insert(name.clone(), generation);
+        let instance = Instance {
+            name,
+            nodes: Vec::new(),
+            value: None,
+            failure: None,
+            stale: None,
+            refreshing: false,
+            start,
+            running,
+        };
+        self.instances.insert(generation, instance);
+        generation
     }
 
     /// What there is now.
@@ -181,10 +229,36 @@ impl Monitors {
         Some(self.instances.get(&instance)?.stale.as_ref()?.why.clone())
     }
 
+    /// What goes on at an instance besides the value that it has: that is being read again, for a while by now. See
+    /// [`Watched::instance`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "no picture shows it yet"))]
+    pub(crate) fn refreshing(&self, instance: u64) -> Option<Activity> {
+        self.instances.get(&instance)?.refreshing.then_some(Activity::Running)
+    }
+
     /// Takes in what a task told. Returns the nodes that have to look again.
     pub(crate) fn hear(&mut self, message: Message) -> Vec<Id> {
-        let Some(instance) = self.instances.get_mut(&message.generation) else { return Vec::new() };
-        match message.read {
+        let Message { generation, news } = message;
+        let Some(instance) = self.instances.get_mut(&generation) else { return Vec::new() };
+        let read = match news {
+            News::Read(read) => read,
+            News::Refreshing(refreshing) => {
+                instance.refreshing = refreshing;
+                return Vec::new();
+            }
+            News::Ended if instance.nodes.is_empty() => {
+                self.by_label.remove(&instance.name);
+                self.instances.remove(&generation);
+                return Vec::new();
+            }
+            News::Ended => {
+                instance.refreshing = false;
+                instance.running = (instance.start)();
+                return Vec::new();
+            }
+        };
+        instance.refreshing = false;
+        match read {
             Ok(value) => {
                 instance.value = Some(value);
                 instance.failure = None;
@@ -201,13 +275,14 @@ impl Monitors {
         instance.nodes.clone()
     }
 
-    /// Whether each monitor was read once. One that could not be read, in a way that may pass, was not.
+    /// Whether each monitor that is wanted was read once. One that could not be read, in a way that may pass, was not.
     pub(crate) fn all_read(&self) -> bool {
         let is_gone = |failure: &Arc<Failure>| !failure.kind.is_retried();
-        self.instances.values().all(|i| i.value.is_some() || i.failure.as_ref().is_some_and(is_gone))
+        let is_read = |i: &Instance| i.value.is_some() || i.failure.as_ref().is_some_and(is_gone);
+        self.instances.values().all(|instance| instance.nodes.is_empty() || is_read(instance))
     }
 
-    /// Ends a step: monitors that nobody wants any more are ended.
+    /// Ends a step: monitors that nobody wants any more are asked to end.
     pub(crate) fn settle(&mut self) {
         let released = std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner));
         for (generation, node) in released {
@@ -216,8 +291,7 @@ impl Monitors {
                 instance.nodes.swap_remove(at);
             }
             if instance.nodes.is_empty() {
-                self.instances.remove(&generation);
-                self.by_label.retain(|_, g| *g != generation);
+                instance.running.stop = None;
             }
         }
     }
@@ -229,7 +303,7 @@ impl Monitors {
     }
 }
 
-/// One monitor's task, until it is aborted by its owner.
+/// One monitor's task, until it is asked to end, or aborted by its owner.
 struct Task<M: Monitor> {
     monitor: Arc<M>,
     generation: u64,
@@ -237,16 +311,33 @@ struct Task<M: Monitor> {
     mailbox: mpsc::Sender<Message>,
     source: String,
     last: Option<Result<M::Value, Failure>>,
+    /// That it is being refreshed was told, and is to be taken back.
+    is_refresh_told: bool,
     pace: Pace,
     /// Before the next read, if this one fails.
     pause: Duration,
 }
 
 impl<M: Monitor> Task<M> {
+    /// Says that it has ended when all that it held is dropped.
+    async fn run_until(self, stopped: oneshot::Receiver<Infallible>) {
+        let (generation, mailbox) = (self.generation, self.mailbox.clone());
+        let run = async move {
+            tokio::select! {
+                biased;
+                _ = stopped => {}
+                () = self.run() => {}
+            }
+        };
+        // A subscription that panics when it is dropped is gone all the same.
+        let _ = AssertUnwindSafe(run).catch_unwind().await;
+        let _ = mailbox.send(Message { generation, news: News::Ended }).await;
+    }
+
     /// Returns when nobody listens any more.
     async fn run(mut self) {
         loop {
-            if let Ok(()) = AssertUnwindSafe(self.watch()).catch_unwind().await {
+            if let Ok(Gone) = AssertUnwindSafe(self.watch()).catch_unwind().await {
                 return;
             }
             let failure = Failure::from(&OpError::permanent(format!("watching {} panicked", self.source)));
@@ -257,13 +348,13 @@ impl<M: Monitor> Task<M> {
         }
     }
 
-    async fn watch(&mut self) {
+    async fn watch(&mut self) -> Gone {
         let mut watch = self.monitor.watch().await;
         loop {
-            let read = self.read().await;
+            let Ok(read) = self.read().await else { return Gone };
             let failed = read.is_err();
             if self.tell(read).await.is_err() {
-                return;
+                return Gone;
             }
             if !failed {
                 self.pause = self.pace.read_retry_min;
@@ -281,15 +372,26 @@ impl<M: Monitor> Task<M> {
         }
     }
 
-    async fn read(&self) -> Result<M::Value, Failure> {
-        let read = AssertUnwindSafe(self.monitor.read()).catch_unwind().await;
+    async fn read(&mut self) -> Result<Result<M::Value, Failure>, Gone> {
+        let monitor = self.monitor.clone();
+        let read = AssertUnwindSafe(async { monitor.read().await }).catch_unwind();
+        tokio::pin!(read);
+        let read = tokio::select! {
+            biased;
+            read = &mut read => read,
+            () = tokio::time::sleep(self.pace.refresh_told), if self.last.is_some() => {
+                self.is_refresh_told = true;
+                self.send(News::Refreshing(true)).await?;
+                read.await
+            }
+        };
         let error = match read {
-            Ok(Ok(value)) => return Ok(value),
+            Ok(Ok(value)) => return Ok(Ok(value)),
             Ok(Err(error)) => error,
             Err(_) => OpError::permanent(format!("reading {} panicked", self.source)),
         };
         tracing::debug!(source = %self.source, cause = ?std::error::Error::source(&error), "{error}");
-        Err(Failure::from(&error))
+        Ok(Err(Failure::from(&error)))
     }
 
     fn next_pause(&mut self) -> Duration {
@@ -300,19 +402,27 @@ impl<M: Monitor> Task<M> {
 
     /// Tells what differs from the last.
     async fn tell(&mut self, read: Result<M::Value, Failure>) -> Result<(), Gone> {
+        let is_refresh_told = std::mem::take(&mut self.is_refresh_told);
         if self.last.as_ref() == Some(&read) {
-            return Ok(());
+            return if is_refresh_told { self.send(News::Refreshing(false)).await } else { Ok(()) };
         }
         self.events.emit(match &read {
             Ok(value) => What::Read { source: self.source.clone(), value: value.to_string() },
             Err(failure) => What::ReadFailed { source: self.source.clone(), failure: failure.clone() },
         });
         let value = read.clone().map(|value| Arc::new(value) as Value);
-        self.mailbox.send(Message { generation: self.generation, read: value }).await.map_err(|_| Gone)?;
+        self.send(News::Read(value)).await?;
         self.last = Some(read);
         Ok(())
+    }
+
+    async fn send(&self, news: News) -> Result<(), Gone> {
+        self.mailbox.send(Message { generation: self.generation, news }).await.map_err(|_| Gone)
     }
 }
 
 /// The engine has ended.
 struct Gone;
+
+#[cfg(test)]
+mod tests;

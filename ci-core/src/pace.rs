@@ -14,6 +14,8 @@ pub struct Pace {
     pub read_retry_min: Duration,
     /// The longest pause between failed reads.
     pub read_retry_max: Duration,
+    /// How long a monitor may read again what it has a value of, before people are told that it does.
+    pub refresh_told: Duration,
     /// How long a builder that was asked to stop may take to do so in its own way. Then it is dropped, and what it
     /// left outside is removed.
     pub cancel_grace: Duration,
@@ -28,6 +30,7 @@ impl Default for Pace {
             retry_max: crate::cache::RETRY_DELAY_MAX,
             read_retry_min: crate::monitor::READ_RETRY_DELAY_MIN,
             read_retry_max: crate::monitor::READ_RETRY_DELAY_MAX,
+            refresh_told: crate::monitor::REFRESH_TOLD,
             cancel_grace: crate::cache::CANCEL_GRACE,
             exact: false,
         }
