@@ -29,6 +29,7 @@ pub use self::outcome::{Activity, Outcome, Pending, Reason};
 pub(crate) use self::portrait::{Made, Portrait, Seen, Work};
 pub use self::tally::Counts;
 pub(crate) use self::tally::Tally;
+pub use self::timer::{PERIOD_MIN, daily, every};
 pub(crate) use self::wake::Wake;
 pub use self::within::within;
 
@@ -52,6 +53,7 @@ mod portrait;
 mod rank;
 mod state;
 mod tally;
+mod timer;
 mod wake;
 mod within;
 

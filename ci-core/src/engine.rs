@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::bindings::{Bindings, DEFAULT};
 use crate::cache::{Cache, Env, Guard};
+use crate::clock::Clock;
 use crate::current::{Activity, Current, Lowering, Outcome, Pending, World};
 use crate::doubt::Doubts;
 use crate::error::{Failure, OpError};
@@ -100,6 +101,7 @@ impl Engine {
             Owner::of(store.dir())
                 .map_err(|error| OpenError::io(store.dir(), "read", &Owner::file(store.dir()), error))?,
         );
+        bindings.bind(DEFAULT, Clock::default());
         let (guard, pace, events) = (Guard::new(None), Pace::default(), Events::new());
         Ok(Self { store, bindings, guard, pace, events })
     }

@@ -13,6 +13,7 @@ mod a_persons_no_stands_after_a_restart;
 mod a_pipeline_is_lowered_whole_or_not_at_all;
 mod a_pool_lets_in_as_many_as_it_has_slots;
 mod a_snapshot_says_how_each_node_stands;
+mod a_timer_goes_by_the_calendar;
 mod a_value_is_kept_while_it_cannot_be_read;
 mod an_attempt_ends_in_time;
 mod an_attempt_that_a_crash_cut_is_settled_by_one_task;
