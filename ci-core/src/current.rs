@@ -33,7 +33,7 @@ pub use self::timer::{PERIOD_MIN, daily, every};
 pub(crate) use self::wake::Wake;
 pub use self::within::within;
 
-use crate::error::{Failure, OpError};
+use crate::error::{Failure, OpError, said_by};
 use crate::incr::Id;
 
 mod all;
@@ -155,9 +155,7 @@ fn guarded<U>(me: Id, f: impl FnOnce() -> Result<U, OpError>) -> Outcome<U> {
 
 /// What a panic said, as a failure.
 fn panicked(panic: &(dyn Any + Send)) -> OpError {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    OpError::permanent(text.unwrap_or_default()).with_hint("a closure of the pipeline panicked")
+    OpError::permanent(said_by(panic)).with_hint("a closure of the pipeline panicked")
 }
 
 /// Replaces a node's value; tells whether it differs.

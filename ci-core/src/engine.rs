@@ -9,10 +9,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::bindings::{Bindings, DEFAULT};
@@ -20,14 +21,16 @@ use crate::cache::{Cache, Env, Guard};
 use crate::clock::Clock;
 use crate::current::{Activity, Current, Lowering, Outcome, Pending, World};
 use crate::doubt::Doubts;
-use crate::error::{Failure, OpError};
+use crate::error::{Failure, OpError, said_by};
 use crate::event::{Event, Events};
-use crate::incr::{Graph, Node};
+use crate::incr::{Graph, Node, Stats};
 use crate::level::Level;
 use crate::monitor::Monitors;
 use crate::pace::Pace;
 use crate::store::{self, OpenError, Store};
 
+use self::evaluation::Trace;
+pub use self::evaluation::{Evaluation, Step};
 use self::handle::Command;
 pub use self::handle::{Handle, JobView, Status};
 pub use self::node_state::{NodeKind, NodeState};
@@ -38,6 +41,7 @@ pub use self::snapshot::{
 };
 pub use crate::current::NotLowered;
 
+mod evaluation;
 mod handle;
 mod node_state;
 mod owner;
@@ -62,6 +66,7 @@ pub struct Engine {
     guard: Guard,
     pace: Pace,
     events: Events,
+    trace: Trace,
 }
 
 /// Why an engine did not start.
@@ -76,6 +81,20 @@ pub enum StartError {
     /// Called outside a tokio runtime.
     #[error("the engine needs a tokio runtime: call it from within one")]
     NoRuntime,
+}
+
+/// Why [`Engine::run`] did not run until the process was told to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nothing ran.
+    #[error(transparent)]
+    NotStarted(#[from] StartError),
+    /// The process can't be told to stop.
+    #[error("signals can't be heard: {0}")]
+    Deaf(#[source] std::io::Error),
+    /// The engine has ended by itself.
+    #[error("{0}")]
+    Died(Pending),
 }
 
 impl Engine {
@@ -103,7 +122,7 @@ impl Engine {
         );
         bindings.bind(DEFAULT, Clock::default());
         let (guard, pace, events) = (Guard::new(None), Pace::default(), Events::new());
-        Ok(Self { store, bindings, guard, pace, events })
+        Ok(Self { store, bindings, guard, pace, events, trace: Trace::default() })
     }
 
     /// Binds a client that operations find by its type.
@@ -130,6 +149,13 @@ impl Engine {
     #[must_use]
     pub fn paced(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Calls `trace` at the end of each step, on the engine's thread: the engine waits for it, and dies of its panic.
+    #[must_use]
+    pub fn traced(mut self, trace: impl FnMut(&Step<'_>) + Send + 'static) -> Self {
+        self.trace = Trace::to(trace);
         self
     }
 
@@ -203,48 +229,56 @@ impl Engine {
         let mut graph = Graph::new(world);
         let root = Lowering::new(&mut graph, None).lower(pipeline)?;
         let (status, statuses) =
-            watch::channel(Status { outcome: Err(Pending::Active(Activity::Queued)), doubts: 0, step: 0 });
+            watch::channel(Status { outcome: Err(Pending::Active(Activity::Running)), doubts: 0, step: 0 });
+        let evaluation = Arc::new(Mutex::new(Evaluation::default()));
         let guard = self.guard.clone();
         let running = Running {
             root,
             graph,
             store: self.store.clone(),
-            guard: self.guard.clone(),
             status: status.clone(),
             doubts,
-            step: 0,
+            evaluation: evaluation.clone(),
+            trace: self.trace,
             abandoned: false,
         };
         let done = Arc::new(watch::Sender::new(false));
         let finished = done.clone();
         let run = async move {
             let run = running.run(from_jobs, from_monitors, from_people);
-            if AssertUnwindSafe(run).catch_unwind().await.is_err() {
-                let bug = OpError::infrastructure("the engine panicked and has stopped: this is a bug")
-                    .with_hint("start it again: what was running is found again");
+            if let Err(panic) = AssertUnwindSafe(run).catch_unwind().await {
+                let cause = said_by(&*panic);
+                let bug = format!("the engine panicked and has stopped: this is a bug: {cause}");
+                let bug =
+                    OpError::infrastructure(bug).with_hint("start it again: what was running is found again");
                 let failure = Pending::Failed(Arc::new(Failure::from(&bug)));
                 status.send_modify(|status| status.outcome = Err(failure));
             }
             finished.send_replace(true);
         };
-        Ok((Handle::new(commands, events, statuses, tally, done, self.store, guard), run))
+        let store = self.store;
+        let handle = Handle { commands, events, status: statuses, tally, evaluation, done, store, guard };
+        Ok((handle, run))
     }
 
-    /// Starts `pipeline` and runs it until the process is told to stop by Ctrl-C, or the engine ends by itself.
+    /// Starts `pipeline` and runs it until the process is told to stop, by Ctrl-C or SIGTERM. What was running then is
+    /// found again by the next start: see [`Handle::stop`].
     ///
     /// # Errors
     ///
-    /// [`StartError`].
-    pub async fn run(self, pipeline: impl FnOnce() -> Current<()>) -> Result<(), StartError> {
+    /// [`RunError`]: it did not start, or has ended by itself. A program should end then, too.
+    pub async fn run(self, pipeline: impl FnOnce() -> Current<()>) -> Result<(), RunError> {
+        // Heard from the first moment: a signal during the start is not lost.
+        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Deaf)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Deaf)?;
         let handle = self.start(pipeline)?;
-        tokio::select! {
-            () = handle.ended() => {}
-            heard = tokio::signal::ctrl_c() => if let Err(error) = heard {
-                tracing::error!(%error, "signals can't be heard: stopping");
-            }
-        }
+        let died = tokio::select! {
+            () = handle.ended() => handle.status().borrow().outcome.clone().err(),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
         handle.stop().await;
-        Ok(())
+        died.map_or(Ok(()), |cause| Err(RunError::Died(cause)))
     }
 }
 
@@ -252,10 +286,10 @@ struct Running {
     root: Node<Outcome<()>>,
     graph: Graph<World>,
     store: Store,
-    guard: Guard,
     status: watch::Sender<Status>,
     doubts: Doubts,
-    step: u64,
+    evaluation: Arc<Mutex<Evaluation>>,
+    trace: Trace,
     /// Builders' attempts that a crash cut and that nobody wants were settled.
     abandoned: bool,
 }
@@ -272,18 +306,18 @@ impl Running {
         let mut moved = true;
         self.graph.world_mut().cache.settle_half_made();
         loop {
-            if std::mem::replace(&mut moved, true) {
+            if moved {
                 self.step_once();
             }
-            tokio::select! {
-                _ = from_jobs.recv_many(&mut jobs, BATCH_MAX) => {}
-                _ = from_monitors.recv_many(&mut reads, BATCH_MAX) => {}
-                () = wake.woken() => {}
+            moved = tokio::select! {
+                _ = from_jobs.recv_many(&mut jobs, BATCH_MAX) => false,
+                _ = from_monitors.recv_many(&mut reads, BATCH_MAX) => false,
+                () = wake.woken() => false,
                 command = from_people.recv() => match command {
                     Some(Command::Stop) | None => break,
-                    Some(command) => moved = self.obey(command),
+                    Some(command) => self.obey(command),
                 },
-            }
+            };
             while reads.len() < BATCH_MAX
                 && let Ok(read) = from_monitors.try_recv()
             {
@@ -325,11 +359,13 @@ impl Running {
 
     /// One step: to quiescence, or to the bound.
     fn step_once(&mut self) {
+        let began = Instant::now();
+        let mut step = Evaluation { steps: 1, ..Evaluation::default() };
         for _ in 0..ROUNDS_MAX {
             let stats = self.graph.propagate();
-            for (node, message) in &stats.panicked {
-                tracing::error!(?node, %message, "a node of the engine panicked: this is a bug");
-            }
+            log(&stats);
+            step.recomputed += stats.recomputed;
+            step.changed += stats.changed;
             let world = self.graph.world_mut();
             world.monitors.settle();
             let moved = world.cache.settle();
@@ -340,7 +376,6 @@ impl Running {
                 self.graph.invalidate(node);
             }
         }
-        self.step += 1;
         let world = self.graph.world_mut();
         if !self.abandoned && world.monitors.all_read() && world.cache.is_at_rest() {
             self.abandoned = true;
@@ -351,8 +386,21 @@ impl Running {
             Some(Err(reason)) => Err(reason.what.clone()),
             None => Err(Pending::Active(Activity::Queued)),
         };
-        let (doubts, step) = (self.doubts.count(), self.step);
-        self.status.send_modify(|status| *status = Status { outcome, doubts, step });
+        step.time = began.elapsed();
+        let evaluation = {
+            let mut all = self.evaluation.lock().unwrap_or_else(PoisonError::into_inner);
+            all.add(step);
+            *all
+        };
+        let status = Status { outcome, doubts: self.doubts.count(), step: evaluation.steps };
+        if self.status.borrow().outcome != status.outcome {
+            match &status.outcome {
+                Ok(()) => tracing::info!("Result: ok"),
+                Err(why) => tracing::info!("Result: {why}"),
+            }
+        }
+        self.trace.call(&Step { status: &status, evaluation, cache: &self.graph.world().cache });
+        self.status.send_replace(status);
     }
 
     /// Does what people ask. Tells whether anything may have moved by that: who only looks moves nothing, or who looks
@@ -365,10 +413,12 @@ impl Running {
             Command::UnderWay { job, reply } => _ = reply.send(cache.asked_of(&job)),
             Command::Stages(reply) => _ = reply.send(portrait::stages(&self.graph)),
             Command::Follow { job, offset, reply } => _ = reply.send(cache.follow(&job, offset)),
-            Command::Snapshot(reply) => _ = reply.send(portrait::snapshot(&self.graph, self.step)),
+            Command::Snapshot(reply) => {
+                let step = self.status.borrow().step;
+                _ = reply.send(portrait::snapshot(&self.graph, step))
+            }
             Command::Approve { job, by, reply } => cache.approve(&job, &by, reply),
             Command::Rebuild { job, by, reply } => cache.rebuild(&job, &by, reply),
-            Command::Confirm(level) => self.guard.set(level),
             Command::Cancel { job, by, reply } => {
                 _ = reply.send(cache.cancel(&job, &by));
                 return true;
@@ -376,5 +426,12 @@ impl Running {
             Command::Stop => {}
         }
         false
+    }
+}
+
+/// Says what a programmer should know of a propagation.
+fn log(stats: &Stats) {
+    for (node, message) in &stats.panicked {
+        tracing::error!(?node, %message, "a node of the engine panicked: this is a bug");
     }
 }

@@ -1,5 +1,6 @@
 //! Why something has no value, named by what to do next.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -136,6 +137,12 @@ impl From<&OpError> for Failure {
     fn from(error: &OpError) -> Self {
         Self { kind: error.kind, message: error.message.clone(), hint: error.hint.clone() }
     }
+}
+
+/// What a panic said.
+pub(crate) fn said_by(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 impl fmt::Display for Failure {

@@ -57,3 +57,25 @@ impl FromStr for Level {
         Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or_else(|| BadLevel(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_an_order_and_names_and_nothing_else_is_one() {
+        let names = ["harmless", "mostly-harmless", "average", "above-average", "dangerous"];
+        assert_eq!(Level::ALL.map(|level| level.to_string()), names);
+        assert!(Level::ALL.is_sorted_by(|a, b| a < b));
+        for level in Level::ALL {
+            assert_eq!(level.as_str().parse::<Level>().unwrap(), level);
+        }
+        for wrong in ["", "Harmless", "average ", "deadly", "none"] {
+            let error = wrong.parse::<Level>().unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{wrong:?}")) && names.iter().all(|name| error.contains(name)),
+                "{error}"
+            );
+        }
+    }
+}

@@ -344,7 +344,10 @@ impl Driven {
     /// A person sets the level from which jobs wait for confirmation.
     pub fn confirms(&mut self, level: Option<Level>) {
         let engine = self.engine.clone();
-        self.step(|clockwork| _ = clockwork.settle_with(async move { engine.set_confirm(level).await }));
+        self.step(|clockwork| {
+            engine.set_confirm(level);
+            clockwork.settle();
+        });
     }
 
     /// The program is stopped, and started again with this pipeline: results are kept, what ran is begun anew.

@@ -96,7 +96,7 @@ impl Release {
         let level = engine.confirm();
         Self(tokio::spawn(async move {
             if is_untouched_until(tokio::time::sleep(after), level).await {
-                engine.set_confirm(None).await;
+                engine.set_confirm(None);
                 tracing::warn!("nothing waits for confirmation any more: --confirm-auto-release");
             } else {
                 tracing::info!("the confirmation level was set by a person: it is not released");

@@ -37,7 +37,7 @@ use tokio::sync::watch;
 use super::leave::Leave;
 use super::{Env, News, retry};
 use crate::clock;
-use crate::error::{Failure, FailureKind, OpError};
+use crate::error::{Failure, FailureKind, OpError, said_by};
 use crate::event::Phase;
 use crate::ids::JobId;
 use crate::job::{Cancel, HandleSink, Job, Log};
@@ -196,7 +196,12 @@ impl Run {
             biased;
             error = self.cancel.requested() => return Err(error),
             () = approved => {}
-            () = self.env.guard.lets_through(level) => job.say("Confirmation is no longer needed"),
+            now = self.env.guard.lets_through(level) => match now {
+                Some(now) => {
+                    job.say(format_args!("Jobs wait for confirmation from {now} on now: this one goes on"))
+                }
+                None => job.say("Nothing waits for confirmation now: this goes on"),
+            },
         }
         Ok(())
     }
@@ -440,12 +445,7 @@ async fn record_outcome(store: &Store, job: &JobId, result: Result<Json, Failure
 /// Runs an operation's future; a panic in it is its failure.
 pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|s| (*s).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Err(OpError::permanent(format!("the operation panicked: {text}"))
+        Err(OpError::permanent(format!("the operation panicked: {}", said_by(&*panic)))
             .with_hint("this is a bug of the operation"))
     })
 }

@@ -46,6 +46,8 @@ impl Cache {
             Ok((_, attempt)) if attempt.phase() != Phase::WaitingForConfirmation => {
                 return answer(reply, Err(Refused::NotWaiting(job.clone())));
             }
+            // It goes on by that approval; another would be left over for the next run.
+            Ok((_, attempt)) if *attempt.approval.borrow() => return answer(reply, Ok(())),
             Ok(found) => found,
             Err(refused) => return answer(reply, Err(refused)),
         };

@@ -36,13 +36,10 @@ impl Guard {
         self.get().is_some_and(|confirm| confirm <= level)
     }
 
-    /// Waits until a job at `level` may go on.
-    pub async fn lets_through(&self, level: Level) {
+    /// Waits until a job at `level` may go on. Tells the level that is in force then.
+    pub async fn lets_through(&self, level: Level) -> Option<Level> {
         let mut changes = self.0.subscribe();
-        while changes.borrow_and_update().is_some_and(|confirm| confirm <= level) {
-            if changes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        let free = changes.wait_for(|confirm| confirm.is_none_or(|confirm| level < confirm)).await;
+        *free.expect("because the sender lives in `self`")
     }
 }

@@ -1,11 +1,11 @@
 //! What the outside may ask of a running engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Snapshot, StageView};
+use super::{Evaluation, Snapshot, StageView};
 use crate::cache::{Guard, LiveJob, Refused, Reply, UnderWay};
 use crate::current::{Counts, Pending, Tally};
 use crate::event::{Event, Events, Phase};
@@ -29,13 +29,14 @@ pub struct Status {
 /// A running engine. Clones speak to the same one; it stops when the last is dropped.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    commands: mpsc::Sender<Command>,
-    events: Events,
-    status: watch::Receiver<Status>,
-    tally: Tally,
-    done: Arc<watch::Sender<bool>>,
-    store: Store,
-    guard: Guard,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) events: Events,
+    pub(super) status: watch::Receiver<Status>,
+    pub(super) tally: Tally,
+    pub(super) done: Arc<watch::Sender<bool>>,
+    pub(super) store: Store,
+    pub(super) guard: Guard,
+    pub(super) evaluation: Arc<Mutex<Evaluation>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +48,6 @@ pub(super) enum Command {
     Approve { job: JobId, by: String, reply: Reply },
     Cancel { job: JobId, by: String, reply: Reply },
     Rebuild { job: JobId, by: String, reply: Reply },
-    Confirm(Option<Level>),
     Snapshot(oneshot::Sender<Snapshot>),
     Stop,
 }
@@ -72,18 +72,6 @@ pub struct JobView {
 }
 
 impl Handle {
-    pub(super) fn new(
-        commands: mpsc::Sender<Command>,
-        events: Events,
-        status: watch::Receiver<Status>,
-        tally: Tally,
-        done: Arc<watch::Sender<bool>>,
-        store: Store,
-        guard: Guard,
-    ) -> Self {
-        Self { commands, events, status, tally, done, store, guard }
-    }
-
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.ok()?;
@@ -95,7 +83,7 @@ impl Handle {
         self.events.subscribe()
     }
 
-    /// The state of the whole pipeline, now and when it changes.
+    /// The state of the whole pipeline, now and when it changes. Before the first step it is running.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
@@ -180,10 +168,14 @@ impl Handle {
         self.guard.subscribe()
     }
 
-    /// Changes the confirmation level.
-    pub async fn set_confirm(&self, level: Option<Level>) {
-        // A stopped engine starts nothing, whatever the level.
-        let _ = self.commands.send(Command::Confirm(level)).await;
+    /// Changes the confirmation level. It holds for every job that has not been let in when this returns.
+    pub fn set_confirm(&self, level: Option<Level>) {
+        self.guard.set(level);
+    }
+
+    /// How much the engine has worked since its start, up to its newest step.
+    pub fn evaluation(&self) -> Evaluation {
+        *self.evaluation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every node with its state.

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use ci_core::current::all;
-use ci_core::event::Phase;
+use ci_core::event::{Phase, What};
 use ci_core::{Current, Level, Pool, Refused};
 
 use crate::support::{Answer, Ci, World, head, make, name, put};
@@ -48,12 +50,48 @@ async fn until_the_guard_is_lowered() {
     world.set("main", 1);
     let mut ci = Ci::guarded(state.path(), &world, Level::Average, pipeline);
     let job = ci.waits("image.1").await;
-    ci.handle.set_confirm(Some(Level::Dangerous)).await;
+    ci.handle.set_confirm(Some(Level::Dangerous));
     ci.ok("image.1").await;
-    assert_eq!(ci.handle.approve(job.clone(), "ada").await, Err(Refused::Over(job)));
-    ci.waits("site := <image.1>").await;
-    ci.handle.set_confirm(None).await;
+    assert_eq!(ci.handle.approve(job.clone(), "ada").await, Err(Refused::Over(job.clone())));
+    let log = std::fs::read_to_string(ci.handle.store().log_path(&job)).unwrap();
+    assert!(log.contains("Jobs wait for confirmation from dangerous on now"), "{log}");
+    let job = ci.waits("site := <image.1>").await;
+    ci.handle.set_confirm(None);
     ci.done().await;
+    let log = std::fs::read_to_string(ci.handle.store().log_path(&job)).unwrap();
+    assert!(log.contains("Nothing waits for confirmation now"), "{log}");
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_an_approval_is_for_one_run_however_often_it_is_given() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    world.set("main", 1);
+    let pipeline = || all(["a", "b"].map(|place| put(place, &name(&head("main"))).ignore()));
+    let mut ci = Ci::guarded(state.path(), &world, Level::Dangerous, pipeline);
+    let mut waiting = BTreeMap::new();
+    while waiting.len() < 2 {
+        let waits = |event: &What| match event {
+            What::Job { job, summary, phase: Phase::WaitingForConfirmation, .. } => {
+                Some((summary.clone(), job.clone()))
+            }
+            _ => None,
+        };
+        waiting.extend([ci.event(waits).await]);
+    }
+    let job = &waiting["a := 1"];
+    let (first, second) = tokio::join!(ci.handle.approve(job.clone(), "ada"), async {
+        ci.handle.approve(job.clone(), "bob").await
+    });
+    assert_eq!(first, Ok(()));
+    let is_told = [Ok(()), Err(Refused::NotWaiting(job.clone())), Err(Refused::Over(job.clone()))];
+    assert!(is_told.contains(&second), "{second:?}");
+    ci.ok("a := 1").await;
+    assert_eq!(ci.node("put in b").await.state.to_string(), "waiting for confirmation");
+    ci.handle.rebuild(job.clone(), "ada").await.unwrap();
+    let again = ci.waits("a := 1").await;
+    assert_ne!(again, *job, "the second approval was not kept for the next run");
+    assert_eq!((world.history("a"), world.history("b")), (vec!["1".to_owned()], vec![]));
     ci.stop().await;
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -695,5 +696,60 @@ impl Ci {
         let snapshot = self.handle.snapshot().await;
         let found = snapshot.nodes.into_iter().find(|node| node.label == label);
         found.unwrap_or_else(|| panic!("no node {label:?}"))
+    }
+}
+
+/// The test itself, run by a process of its own. Dropping it kills it.
+pub(crate) struct Child {
+    pub(crate) process: std::process::Child,
+    said: std::io::BufReader<std::process::ChildStdout>,
+}
+
+impl Child {
+    const STATE: &str = "ENGINE_TEST_CHILD";
+
+    /// In the child: the state directory that it is to work on.
+    pub(crate) fn state() -> Option<std::path::PathBuf> {
+        std::env::var_os(Self::STATE).map(Into::into)
+    }
+
+    /// In the child: a line for [`Child::hears`].
+    pub(crate) fn say(line: &str) {
+        let told = writeln!(std::io::stdout(), "\n{line}");
+        told.expect("somebody listens");
+    }
+
+    /// Starts the test of that name, set up by `set`.
+    pub(crate) fn of(
+        test: &str,
+        state: &Path,
+        set: impl FnOnce(&mut std::process::Command) -> &mut std::process::Command,
+    ) -> Self {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args([test, "--exact", "--nocapture"]).env(Self::STATE, state);
+        set(&mut command);
+        let mut process = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let said = std::io::BufReader::new(process.stdout.take().unwrap());
+        Self { process, said }
+    }
+
+    /// Waits for a line.
+    pub(crate) fn hears(&mut self, line: &str) {
+        let mut said = std::io::BufRead::lines(&mut self.said);
+        assert!(said.any(|said| said.unwrap() == line), "it never said {line:?}");
+    }
+
+    /// Waits for its end. Whether it ended well.
+    pub(crate) fn ends(mut self) -> bool {
+        std::io::copy(&mut self.said, &mut std::io::sink()).unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

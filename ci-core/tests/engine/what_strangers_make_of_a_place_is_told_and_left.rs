@@ -90,7 +90,7 @@ async fn told_also_while_a_newer_value_waits_for_a_person() {
     world.set("main", 1);
     let mut ci = Ci::start(state.path(), &world, pipeline);
     ci.done().await;
-    ci.handle.set_confirm(Some(Level::Dangerous)).await;
+    ci.handle.set_confirm(Some(Level::Dangerous));
     world.set("main", 2);
     let job = ci.waits("site := 2").await;
     world.meddle("site", Some("junk"));

@@ -73,7 +73,7 @@ async fn who_asks_is_told_each_time_the_level_is_set() {
     let mut level = ci.handle.confirm();
     assert_eq!(*level.borrow_and_update(), Some(Level::Average));
     for set in [Some(Level::Average), Some(Level::Harmless), None] {
-        ci.handle.set_confirm(set).await;
+        ci.handle.set_confirm(set);
         level.changed().await.unwrap();
         assert_eq!(*level.borrow_and_update(), set);
     }

@@ -225,7 +225,7 @@ async fn confirm(
         "none" => None,
         level => Some(level.parse::<Level>().map_err(|e| No(StatusCode::BAD_REQUEST, e.to_string()))?),
     };
-    engine.set_confirm(level).await;
+    engine.set_confirm(level);
     Ok(match level {
         None => "until the deployer restarts, nothing waits for confirmation\n".to_owned(),
         Some(level) => {

@@ -120,7 +120,7 @@ pub(crate) async fn confirm(
         })?),
     };
     tracing::info!(level = %wanted.level, by = BY, "the level that waits for a person is changed");
-    site.engine.set_confirm(level).await;
+    site.engine.set_confirm(level);
     Ok(Redirect::to(&format!("{}/", site.options.base)))
 }
 

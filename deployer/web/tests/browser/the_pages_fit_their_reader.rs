@@ -18,7 +18,7 @@ async fn the_pages_fit_their_reader() {
     world.fail(LONG, &format!("{LONG}: no such file"));
     world.set(LONG);
     let failed = ci.job("build", |phase| matches!(phase, Phase::Failed { .. })).await;
-    ci.engine.set_confirm(Some(Level::Average)).await;
+    ci.engine.set_confirm(Some(Level::Average));
     // What is asked next is answered after that.
     ci.engine.live().await;
     world.set("0123");
