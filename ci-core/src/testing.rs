@@ -59,7 +59,7 @@ use self::clockwork::Clockwork;
 use self::names::{Named, called, listed};
 use crate::cache::Refused;
 use crate::current::{Counts, Current, Input, Value};
-use crate::engine::{Engine, Handle, NodeState, Snapshot, StageView};
+use crate::engine::{Engine, Handle, NodeState, NodeView, Snapshot, StageView};
 use crate::error::{Failure, OpError};
 use crate::ids::JobId;
 use crate::level::Level;
@@ -377,7 +377,8 @@ impl Driven {
 /// How it stands.
 impl Driven {
     /// How the one node that is called so stands: `ok`, `queued`, `running`, `waiting for confirmation`, `retrying`,
-    /// `failed: …`, `blocked by LABEL`, or `waiting for LABEL`. A value that may not hold any more is `ok, stale: …`.
+    /// `failed: …`, `blocked by LABEL`, or `waiting for LABEL`. While a value is made or read again, and used until then, it
+    /// is `ok, running anew`; one that may not hold any more is `ok, stale: …`.
     #[track_caller]
     pub fn state(&self, name: &str) -> String {
         let nodes = self.nodes();
@@ -385,10 +386,11 @@ impl Driven {
         self.state_of(at)
     }
 
-    /// Every node and how it stands, `LABEL: STATE`, inputs before what depends on them.
+    /// How every node stands that a picture shows, `LABEL: STATE`, inputs before what depends on them.
     pub fn states(&self) -> Vec<String> {
-        let nodes = &self.seen.snapshot.nodes;
-        nodes.iter().map(|node| format!("{}: {}", node.label, self.state_of(node.id))).collect()
+        let is_shown = |node: &&NodeView| !node.hidden || matches!(node.state, NodeState::Failed { .. });
+        let nodes = self.seen.snapshot.nodes.iter().filter(is_shown);
+        nodes.map(|node| format!("{}: {}", node.label, self.state_of(node.id))).collect()
     }
 
     /// How the pipeline as a whole stands: `ok`, `failed: …`, or what is going on.
@@ -519,9 +521,10 @@ impl Driven {
         match &node.state {
             NodeState::Blocked { by, .. } => format!("blocked by {}", label(by)),
             NodeState::Waiting { on, .. } => format!("waiting for {}", label(on)),
-            state => match &node.stale {
-                Some(why) => format!("{state}, stale: {why}"),
-                None => state.to_string(),
+            state => match (&node.refreshing, &node.stale) {
+                (Some(activity), _) => format!("{state}, {activity} anew"),
+                (None, Some(why)) => format!("{state}, stale: {why}"),
+                (None, None) => state.to_string(),
             },
         }
     }

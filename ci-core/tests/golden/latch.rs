@@ -3,7 +3,7 @@
 use ci_core::current::monitor_with;
 use ci_core::testing;
 
-use crate::{Head, fetch, head, stand};
+use crate::{Head, fetch, head, make, stand};
 
 #[test]
 fn latch_the_old_value_serves_until_the_new_one_is_there() {
@@ -11,19 +11,22 @@ fn latch_the_old_value_serves_until_the_new_one_is_there() {
         ("head", ["ok", "ok", "ok", "ok"]),
         ("fetch", ["running", "ok", "ok", "ok"]),
         ("pull alpine", ["running", "ok", "ok", "ok"]),
-        ("and", ["blocked", "ok", "ok", "ok"]),
+        ("test", ["blocked", "ok", "ok", "ok"]),
     ];
     let mut t = testing::drive(|| {
         let base = monitor_with("pull alpine", |_| Ok(Head("pull alpine")));
-        base.and(&fetch(&head())).ignore()
+        make("test", &base.and(&fetch(&head())).map(|(base, source)| format!("{base} {source}"))).ignore()
     });
     t.reads("head", "123".to_owned());
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     t.reads("pull alpine", "alpine:3.10".to_owned());
+    t.completes("test", "");
     stand(&t, 2, &table);
     t.refreshes("pull alpine");
     stand(&t, 3, &table);
     t.reads("pull alpine", "alpine:3.11".to_owned());
+    assert_eq!(t.asked(), ["make test alpine:3.11 src-123"]);
+    t.completes("test", "");
     stand(&t, 4, &table);
 }
