@@ -1,9 +1,8 @@
 //! A value is used on while it is read again.
 
-use ci_core::current::monitor_with;
 use ci_core::testing;
 
-use crate::{Head, fetch, head, make, stand};
+use crate::{fetch, head, make, pull, stand};
 
 #[test]
 fn latch_the_old_value_serves_until_the_new_one_is_there() {
@@ -14,10 +13,10 @@ fn latch_the_old_value_serves_until_the_new_one_is_there() {
         ("test", ["blocked", "ok", "ok", "ok"]),
     ];
     let mut t = testing::drive(|| {
-        let base = monitor_with("pull alpine", |_| Ok(Head("pull alpine")));
-        make("test", &base.and(&fetch(&head())).map(|(base, source)| format!("{base} {source}"))).ignore()
+        let base = pull("alpine");
+        make("test", &base.and(&fetch(&head("123"))).map(|(base, source)| format!("{base} {source}")))
+            .ignore()
     });
-    t.reads("head", "123".to_owned());
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     t.reads("pull alpine", "alpine:3.10".to_owned());

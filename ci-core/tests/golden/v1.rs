@@ -4,11 +4,8 @@ use ci_core::testing::{self, Driven};
 
 use crate::{build, fetch, head, stand, test};
 
-/// As far as the second step.
-fn under_test() -> Driven {
-    let mut t = testing::drive(|| test(&build(&fetch(&head()))));
-    t.reads("head", "123".to_owned());
-    t
+fn driven() -> Driven {
+    testing::drive(|| test(&build(&fetch(&head("123")))))
 }
 
 #[test]
@@ -19,7 +16,7 @@ fn v1_a_commit_is_tested() {
         ("build", ["blocked", "ok", "ok"]),
         ("test", ["blocked", "running", "ok"]),
     ];
-    let mut t = under_test();
+    let mut t = driven();
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     t.completes("build", "image-src-123");
@@ -37,7 +34,7 @@ fn v1c_a_test_is_cancelled() {
         ("build", ["blocked", "ok", "ok"]),
         ("test", ["blocked", "running", "failed: cancelled: by the test"]),
     ];
-    let mut t = under_test();
+    let mut t = driven();
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     t.completes("build", "image-src-123");

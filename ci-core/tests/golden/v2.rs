@@ -16,10 +16,9 @@ fn v2_what_passes_its_test_is_pushed_when_a_person_lets_it() {
     ];
     let guarded = |engine: Engine| engine.confirm(Some(Level::Dangerous));
     let mut t = testing::drive_with(guarded, || {
-        let image = build(&fetch(&head()));
+        let image = build(&fetch(&head("123")));
         push("foo/bar", &image.gate(&test(&image)))
     });
-    t.reads("head", "123".to_owned());
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     t.completes("build", "image-src-123");

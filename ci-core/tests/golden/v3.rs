@@ -28,12 +28,11 @@ fn v3_no_platform_is_pushed_unless_all_tests_pass() {
         ("push foo/win", ["blocked", "blocked", "blocked"]),
     ];
     let mut t = testing::drive(|| {
-        let source = fetch(&head());
+        let source = fetch(&head("123"));
         let images = PLATFORMS.map(|(build, test, tag)| (make(build, &source), test, tag));
         let tested = all(images.each_ref().map(|(image, test, _)| make(test, image).ignore()));
         all(images.map(|(image, _, tag)| push(tag, &image.gate(&tested))))
     });
-    t.reads("head", "123".to_owned());
     stand(&t, 1, &table);
     t.completes("fetch", "src-123");
     for (build, ..) in PLATFORMS {

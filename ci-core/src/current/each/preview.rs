@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::home::HomeNo;
 use super::super::lower::World;
 use super::super::portrait::{Made, Seen, sit};
-use super::super::{Current, Label, Outcome, Pending, Reason, Value, replace};
+use super::super::{Current, Label, Outcome, Reason, Value, replace};
 use super::Body;
 use super::distinct::Distinct;
 use super::element::{Given, ItemCell, made};
@@ -66,12 +66,10 @@ where
                         let cell = ItemCell::<Outcome<()>, T> {
                             label: said.clone(),
                             item: me.typed(),
+                            // It is never its own fault: it waits for the list, or for the list to have any.
                             take: |why, me| match why {
-                                Err(reason) if matches!(reason.what, Pending::Failed(_)) => {
-                                    Err(reason.clone())
-                                }
-                                // Of an empty list this says itself that there is none yet.
-                                _ => Err(Reason::queued(me)),
+                                Err(reason) => Err(reason.clone()),
+                                Ok(()) => Err(Reason::queued(me)),
                             },
                             shown: true,
                             value: None,
