@@ -363,7 +363,7 @@ impl Running {
         let mut step = Evaluation { steps: 1, ..Evaluation::default() };
         for _ in 0..ROUNDS_MAX {
             let stats = self.graph.propagate();
-            log(&stats);
+            log(&self.graph, &stats);
             step.recomputed += stats.recomputed;
             step.changed += stats.changed;
             let world = self.graph.world_mut();
@@ -430,8 +430,12 @@ impl Running {
 }
 
 /// Says what a programmer should know of a propagation.
-fn log(stats: &Stats) {
+fn log(graph: &Graph<World>, stats: &Stats) {
     for (node, message) in &stats.panicked {
         tracing::error!(?node, %message, "a node of the engine panicked: this is a bug");
+    }
+    for (node, took) in &stats.slow {
+        let node = portrait::called(graph, *node);
+        tracing::warn!("{node} took {took:.1?} of the engine's thread: what is slow belongs in an operation");
     }
 }

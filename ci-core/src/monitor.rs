@@ -231,7 +231,6 @@ impl Monitors {
 
     /// What goes on at an instance besides the value that it has: that is being read again, for a while by now. See
     /// [`Watched::instance`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "no picture shows it yet"))]
     pub(crate) fn refreshing(&self, instance: u64) -> Option<Activity> {
         self.instances.get(&instance)?.refreshing.then_some(Activity::Running)
     }

@@ -307,6 +307,11 @@ impl Driven {
         self.step(|_| input.set(value));
     }
 
+    /// What was set since the last call is taken in, and what follows from it happens.
+    pub fn settles(&mut self) {
+        self.step(|_| {});
+    }
+
     /// Time passes: retries, refreshes and timers that are due by then happen, one after the other.
     pub fn advances(&mut self, by: Duration) {
         self.step(|clockwork| clockwork.turn(by));

@@ -233,10 +233,14 @@ impl Keyed for WholeList {
         let full: Vec<_> = values.iter().copied().enumerate().collect();
         let seen = Arc::new(Seen { ends: vec![AtomicU64::new(0)], times: AtomicU64::new(0) });
         let (list, heads) = input("heads", full.clone());
-        let ends = heads.each_by("head", |(key, _)| *key, |item| {
-            let head = item.map(|(_, value)| *value);
-            (0..STEPS).fold(head, |node, s| node.map(move |x| step(s, *x)))
-        });
+        let ends = heads.each_by(
+            "head",
+            |(key, _)| *key,
+            |item| {
+                let head = item.map(|(_, value)| *value);
+                (0..STEPS).fold(head, |node, s| node.map(move |x| step(s, *x)))
+            },
+        );
         let told = seen.clone();
         let sum = ends.map(move |row| {
             told.ends[0].store(row.iter().fold(0, |sum: u64, x| sum.wrapping_add(*x)), Relaxed);

@@ -212,7 +212,7 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
     let world = graph.world();
     let names = gallery.names();
     let nodes = gallery.sitters.iter().enumerate().map(|(at, Sitter { id, seen, group })| {
-        let (mut job, mut would, mut stale) = (None, None, seen.stale.clone());
+        let (mut job, mut would, mut stale, mut refreshing) = (None, None, seen.stale.clone(), None);
         match &seen.work {
             Some(Work::Stage(stage)) => {
                 job = stage.instance.and_then(|instance| world.cache.job_of(instance));
@@ -220,6 +220,7 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
             }
             Some(Work::Monitor(Some(instance))) => {
                 stale = world.monitors.stale(*instance).map(|failure| failure.to_string());
+                refreshing = world.monitors.refreshing(*instance);
             }
             Some(Work::Monitor(None)) | None => {}
         }
@@ -236,7 +237,7 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
             would,
             inputs: gallery.inputs[at].clone(),
             state: gallery.state(at),
-            refreshing: None,
+            refreshing,
             job,
             stale,
             drift: gallery.drift(at, graph).as_deref().cloned(),
@@ -255,6 +256,26 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
         preview: group.made.preview,
     });
     Snapshot { step, nodes, groups: groups.collect() }
+}
+
+/// How many nodes a name goes back.
+const CALLED_BY_MAX: usize = 4;
+
+/// What a node is called in the log; if nobody has named it, after what it is made of.
+pub(super) fn called(graph: &Graph<World>, mut node: Id) -> String {
+    let mut said = String::new();
+    for _ in 0..CALLED_BY_MAX {
+        let mut portrait = Portrait::default();
+        graph.ask(node, &mut portrait);
+        let Some(seen) = portrait.seen else { break };
+        said.push_str(if seen.label.is_empty() { "a list" } else { &seen.label });
+        match seen.inputs.first().filter(|_| seen.hidden) {
+            Some(input) => node = *input,
+            None => return said,
+        }
+        said.push_str(" of ");
+    }
+    said + "…"
 }
 
 fn places(gallery: &Gallery, ids: &[Id]) -> Vec<usize> {

@@ -63,7 +63,7 @@ pub struct NodeView {
 /// See [`NodeView::moved`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MovedView {
-    /// The step.
+    /// When: these numbers grow, by one or more with each step of the engine, and are the same for what moved together.
     pub step: u64,
     /// The first input that had changed. `None`: it moved by itself, as a job that ends or a commit that comes.
     pub by: Option<usize>,
