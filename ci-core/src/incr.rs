@@ -50,6 +50,7 @@
 //! | `fold` | O(log n) a changed input | its id and twice the leaf for each input |
 //! | `bind` | what is made and released | two nodes, and those made |
 //! | `keyed` | O(n) comparisons and what is made and released, for a new list; as `fold` for a changed result | the item twice, its key twice, the leaf up to three times |
+//! | `keyed_log` | O(log n) a key named and what is made and released; as `fold` for a changed result | the item twice, its key twice, the leaf as `fold` |
 //!
 //! Independent of the size of the graph. *No allocation* means: by the graph, once a node has changed before, but to
 //! report those that panicked or were slow.
@@ -80,6 +81,7 @@ mod fold;
 mod graph;
 mod id;
 mod keyed;
+mod log;
 mod map;
 mod propagate;
 mod queue;
@@ -95,4 +97,5 @@ pub use self::cx::Cx;
 pub use self::graph::Graph;
 pub use self::id::{Id, Node, Scope};
 pub use self::keyed::{Each, Keyed, Members};
+pub use self::log::Log;
 pub use self::stats::{Stats, Why};

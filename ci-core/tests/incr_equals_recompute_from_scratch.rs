@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ci_core::incr::{Each, Graph, Node, Scope, Tree};
+use ci_core::incr::{Each, Graph, Group, Log as ChangeLog, Node, Row, Scope, Tree};
 use proptest::prelude::*;
 
 type Pairs = Vec<(u8, i64)>;
@@ -20,11 +20,37 @@ const P: i64 = 1009;
 #[derive(Clone, Debug)]
 enum Cell {
     Var(i64),
-    Map { a: usize, k: i64 },
-    Map2 { a: usize, b: usize },
-    Fold(Vec<usize>),
-    Bind { a: usize, bodies: Vec<Body> },
-    Keyed { list: usize, body: Body, tree: bool },
+    Map {
+        a: usize,
+        k: i64,
+    },
+    Map2 {
+        a: usize,
+        b: usize,
+    },
+    Fold(Vec<usize>, By),
+    Bind {
+        a: usize,
+        bodies: Vec<Body>,
+    },
+    Keyed {
+        list: usize,
+        body: Body,
+        by: By,
+    },
+    /// Over what list 0 was told as: the same keys and items, in no order.
+    Logged {
+        body: Body,
+        by: By,
+    },
+}
+
+/// How what is made of many is kept.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Tree,
+    Group,
+    Row,
 }
 
 /// What a bind or an element makes. Indices are taken modulo the cells made before.
@@ -40,13 +66,17 @@ enum Body {
         a: usize,
         inner: Box<Body>,
     },
-    Fold(Vec<usize>),
+    Fold(Vec<usize>, By),
     Bind {
         a: usize,
         bodies: Vec<Body>,
     },
     /// Over list 0, which never has duplicates: a new list has no last right state to keep.
     Keyed {
+        body: Box<Body>,
+        by: By,
+    },
+    Logged {
         body: Box<Body>,
     },
 }
@@ -58,6 +88,8 @@ enum Op {
     Insert(usize, usize, u8, i64),
     Remove(usize, usize),
     Swap(usize, usize, usize),
+    /// Takes a pair away, and puts it back in the same batch.
+    Blink(usize),
     /// A subgraph made from outside, in a scope of its own.
     Make(Body),
     Release(usize),
@@ -70,19 +102,24 @@ struct Batch {
     panics: bool,
 }
 
+fn by() -> impl Strategy<Value = By> {
+    prop_oneof![Just(By::Tree), Just(By::Group), Just(By::Row)]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     let leaf = prop_oneof![
         any::<usize>().prop_map(Body::Outer),
         Just(Body::Seed),
         (any::<usize>(), prop_oneof![1..6_u8, 60..70_u8]).prop_map(|(a, len)| Body::Chain { a, len }),
-        prop::collection::vec(any::<usize>(), 0..5).prop_map(Body::Fold),
+        (prop::collection::vec(any::<usize>(), 0..5), by()).prop_map(|(inputs, by)| Body::Fold(inputs, by)),
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             (any::<usize>(), inner.clone()).prop_map(|(a, inner)| Body::Mix { a, inner: Box::new(inner) }),
             (any::<usize>(), prop::collection::vec(inner.clone(), 1..3))
                 .prop_map(|(a, bodies)| Body::Bind { a, bodies }),
-            inner.prop_map(|body| Body::Keyed { body: Box::new(body) }),
+            (inner.clone(), by()).prop_map(|(body, by)| Body::Keyed { body: Box::new(body), by }),
+            inner.prop_map(|body| Body::Logged { body: Box::new(body) }),
         ]
     })
 }
@@ -93,9 +130,10 @@ fn cell() -> impl Strategy<Value = Cell> {
         2 => (0..SMALL).prop_map(Cell::Var),
         3 => (some(), 0..SMALL).prop_map(|(a, k)| Cell::Map { a, k }),
         2 => (some(), some()).prop_map(|(a, b)| Cell::Map2 { a, b }),
-        1 => prop::collection::vec(some(), 0..12).prop_map(Cell::Fold),
+        1 => (prop::collection::vec(some(), 0..12), by()).prop_map(|(inputs, by)| Cell::Fold(inputs, by)),
         3 => (some(), prop::collection::vec(body(), 1..4)).prop_map(|(a, bodies)| Cell::Bind { a, bodies }),
-        2 => (0..LISTS, body(), any::<bool>()).prop_map(|(list, body, tree)| Cell::Keyed { list, body, tree }),
+        2 => (0..LISTS, body(), by()).prop_map(|(list, body, by)| Cell::Keyed { list, body, by }),
+        2 => (body(), by()).prop_map(|(body, by)| Cell::Logged { body, by }),
     ]
 }
 
@@ -110,6 +148,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..LISTS, some(), pair()).prop_map(|(list, at, (key, value))| Op::Insert(list, at, key, value)),
         2 => (0..LISTS, some()).prop_map(|(list, at)| Op::Remove(list, at)),
         1 => (0..LISTS, some(), some()).prop_map(|(list, a, b)| Op::Swap(list, a, b)),
+        1 => some().prop_map(Op::Blink),
         1 => body().prop_map(Op::Make),
         1 => some().prop_map(Op::Release),
     ]
@@ -138,6 +177,14 @@ fn hash(row: impl Iterator<Item = i64>) -> i64 {
     row.fold((1, 0), |sum, x| join(&sum, &part(x))).1 % SMALL
 }
 
+/// What is made of a row in each way: a sum, where it is kept as one, else a hash.
+fn made(by: By, row: impl Iterator<Item = i64>) -> i64 {
+    match by {
+        By::Group => row.sum::<i64>() % SMALL,
+        By::Tree | By::Row => hash(row),
+    }
+}
+
 // ---- the naive side ----
 
 struct Naive<'a> {
@@ -157,13 +204,20 @@ impl Naive<'_> {
             Body::Seed => (seed + item) % SMALL,
             Body::Chain { a, len } => (0..*len).fold(self.at(*a), |x, k| step(x, seed + i64::from(k))),
             Body::Mix { a, inner } => (self.at(*a) + 3 * self.eval(inner, seed, item)) % SMALL,
-            Body::Fold(inputs) => hash(inputs.iter().map(|i| self.at(*i))),
+            Body::Fold(inputs, by) => made(*by, inputs.iter().map(|i| self.at(*i))),
             Body::Bind { a, bodies } => {
                 let seed = self.at(*a);
                 self.eval(&bodies[seed as usize % bodies.len()], seed, item)
             }
-            Body::Keyed { body } => hash(self.list0.iter().map(|(_, item)| self.eval(body, seed, *item))),
+            Body::Keyed { body, by } => {
+                made(*by, self.list0.iter().map(|(_, item)| self.eval(body, seed, *item)))
+            }
+            Body::Logged { body } => self.logged(body, seed),
         }
+    }
+
+    fn logged(&self, body: &Body, seed: i64) -> i64 {
+        made(By::Group, self.list0.iter().map(|(_, item)| self.eval(body, seed, *item)))
     }
 }
 
@@ -213,6 +267,7 @@ impl Drop for Probe {
 struct Maker {
     cells: Arc<Vec<Node<i64>>>,
     list0: Node<Pairs>,
+    logged0: Node<ChangeLog<u8, (u8, i64)>>,
     log: Arc<Log>,
 }
 
@@ -243,22 +298,59 @@ impl Maker {
         })
     }
 
-    fn fold(&self, graph: &mut Graph<()>, inputs: &[usize]) -> Node<i64> {
-        let inputs: Vec<_> = inputs.iter().map(|i| self.at(*i)).collect();
-        let (lift, combine, last) = (Probe::new(&self.log), Probe::new(&self.log), Probe::new(&self.log));
-        let lift = move |x: &i64| {
-            lift.may_panic();
-            part(*x)
-        };
-        let combine = move |a: &(i64, i64), b: &(i64, i64)| {
-            combine.may_panic();
-            join(a, b)
-        };
-        let folded = graph.fold(&inputs, (1, 0), lift, combine);
-        graph.map(folded, move |(_, hash)| {
-            last.ran(0);
-            hash % SMALL
+    /// A closure that may panic now and then.
+    fn may<T: 'static, A: 'static>(
+        &self,
+        f: impl Fn(&T, &A) -> A + Send + 'static,
+    ) -> impl Fn(&T, &A) -> A + Send + 'static {
+        let probe = Probe::new(&self.log);
+        move |a, b| {
+            probe.may_panic();
+            f(a, b)
+        }
+    }
+
+    fn sum(&self) -> Group<i64, impl Fn(&i64, &i64) -> i64 + 'static, impl Fn(&i64, &i64) -> i64 + 'static> {
+        Group::new(0, self.may(|a: &i64, b: &i64| a + b), self.may(|a: &i64, b: &i64| a - b))
+    }
+
+    fn lift<A: 'static>(&self, f: fn(i64) -> A) -> impl Fn(&i64) -> A + Send + 'static {
+        let probe = Probe::new(&self.log);
+        move |x| {
+            probe.may_panic();
+            f(*x)
+        }
+    }
+
+    fn last<A: 'static>(
+        &self,
+        graph: &mut Graph<()>,
+        all: Node<A>,
+        f: impl Fn(&A) -> i64 + Send + 'static,
+    ) -> Node<i64> {
+        let probe = Probe::new(&self.log);
+        graph.map(all, move |all| {
+            probe.ran(0);
+            f(all) % SMALL
         })
+    }
+
+    fn fold(&self, graph: &mut Graph<()>, inputs: &[usize], by: By) -> Node<i64> {
+        let inputs: Vec<_> = inputs.iter().map(|i| self.at(*i)).collect();
+        match by {
+            By::Tree => {
+                let all = graph.fold(&inputs, (1, 0), self.lift(part), self.may(join));
+                self.last(graph, all, |(_, hash)| *hash)
+            }
+            By::Group => {
+                let all = graph.aggregate(&inputs, self.lift(|x| x), self.sum());
+                self.last(graph, all, |sum| *sum)
+            }
+            By::Row => {
+                let all = graph.aggregate(&inputs, self.lift(|x| x), Row::default());
+                self.last(graph, all, |row| hash(row.iter().copied()))
+            }
+        }
     }
 
     fn bind(
@@ -277,39 +369,45 @@ impl Maker {
         })
     }
 
-    fn keyed(
-        &self,
-        graph: &mut Graph<()>,
-        list: Node<Pairs>,
-        body: &Body,
-        seed: i64,
-        tree: bool,
-    ) -> Node<i64> {
-        let last = Probe::new(&self.log);
-        let lift = Probe::new(&self.log);
-        let each = Elements { maker: self.clone(), body: body.clone(), seed, probe: Probe::new(&self.log) };
-        if tree {
-            let lift = move |x: &i64| {
-                lift.may_panic();
-                part(*x)
-            };
-            let combine = Probe::new(&self.log);
-            let combine = move |a: &(i64, i64), b: &(i64, i64)| {
-                combine.may_panic();
-                join(a, b)
-            };
-            let all = graph.keyed_with(list, each, lift, Tree::new((1, 0), combine)).all;
-            graph.map(all, move |(_, hash)| {
-                last.ran(0);
-                hash % SMALL
-            })
-        } else {
-            let mut each = each;
-            let all = graph.keyed(list, move |graph, key, item| each.make(graph, key, item)).all;
-            graph.map(all, move |row| {
-                last.ran(0);
-                hash(row.iter().copied())
-            })
+    fn keyed(&self, graph: &mut Graph<()>, list: Node<Pairs>, body: &Body, seed: i64, by: By) -> Node<i64> {
+        let mut each =
+            Elements { maker: self.clone(), body: body.clone(), seed, probe: Probe::new(&self.log) };
+        match by {
+            By::Tree => {
+                let tree = Tree::new((1, 0), self.may(join));
+                let all = graph.keyed_with(list, each, self.lift(part), tree).all;
+                self.last(graph, all, |(_, hash)| *hash)
+            }
+            By::Group => {
+                let all = graph.keyed_with(list, each, self.lift(|x| x), self.sum()).all;
+                self.last(graph, all, |sum| *sum)
+            }
+            By::Row => {
+                let all = graph.keyed(list, move |graph, key, item| each.make(graph, key, item)).all;
+                self.last(graph, all, |row| hash(row.iter().copied()))
+            }
+        }
+    }
+
+    fn logged(&self, graph: &mut Graph<()>, body: &Body, seed: i64, by: By) -> Node<i64> {
+        let mut each =
+            Elements { maker: self.clone(), body: body.clone(), seed, probe: Probe::new(&self.log) };
+        let make = move |graph: &mut Graph<()>, key: &u8, item| each.make(graph, key, item);
+        match by {
+            By::Tree => {
+                let tree = Tree::new(0, self.may(|a: &i64, b: &i64| a + b));
+                let all = graph.keyed_log(self.logged0, make, 0, self.lift(|x| x), tree);
+                self.last(graph, all, |sum| *sum)
+            }
+            By::Group => {
+                let all = graph.keyed_log(self.logged0, make, 0, self.lift(|x| x), self.sum());
+                self.last(graph, all, |sum| *sum)
+            }
+            // The places that are free are there, too.
+            By::Row => {
+                let all = graph.keyed_log(self.logged0, make, 0, self.lift(|x| x), Row::default());
+                self.last(graph, all, |row| row.iter().sum())
+            }
         }
     }
 
@@ -339,9 +437,10 @@ impl Maker {
                 let inner = self.make(graph, inner, seed, item);
                 self.map2(graph, self.at(*a), inner, |a, inner| (a + 3 * inner) % SMALL)
             }
-            Body::Fold(inputs) => self.fold(graph, inputs),
+            Body::Fold(inputs, by) => self.fold(graph, inputs, *by),
             Body::Bind { a, bodies } => self.bind(graph, *a, bodies, item),
-            Body::Keyed { body } => self.keyed(graph, self.list0, body, seed, seed % 2 == 0),
+            Body::Keyed { body, by } => self.keyed(graph, self.list0, body, seed, *by),
+            Body::Logged { body } => self.logged(graph, body, seed, By::Group),
         }
     }
 }
@@ -382,6 +481,7 @@ struct Both {
     cells: Vec<Node<i64>>,
     vars: Vec<(usize, Node<i64>)>,
     lists: Vec<Node<Pairs>>,
+    logged0: Node<ChangeLog<u8, (u8, i64)>>,
     now: Vec<Pairs>,
     /// The last of each list that had no duplicate.
     right: Vec<Pairs>,
@@ -393,10 +493,12 @@ impl Both {
         let mut graph = Graph::new(());
         let log = Arc::new(Log::default());
         let lists: Vec<_> = (0..LISTS).map(|_| graph.var(Pairs::new())).collect();
+        let logged0 = graph.log();
         let mut cells: Vec<Node<i64>> = Vec::new();
         let mut vars = Vec::new();
         for (index, cell) in spec.iter().enumerate() {
-            let maker = Maker { cells: Arc::new(cells.clone()), list0: lists[0], log: Arc::clone(&log) };
+            let maker =
+                Maker { cells: Arc::new(cells.clone()), list0: lists[0], logged0, log: Arc::clone(&log) };
             cells.push(match cell {
                 Cell::Var(value) => {
                     let var = graph.var(*value);
@@ -407,13 +509,15 @@ impl Both {
                 Cell::Map2 { a, b } => {
                     maker.map2(&mut graph, maker.at(*a), maker.at(*b), |a, b| (a + 2 * b) % SMALL)
                 }
-                Cell::Fold(inputs) => maker.fold(&mut graph, inputs),
+                Cell::Fold(inputs, by) => maker.fold(&mut graph, inputs, *by),
                 Cell::Bind { a, bodies } => maker.bind(&mut graph, *a, bodies, None),
-                Cell::Keyed { list, body, tree } => maker.keyed(&mut graph, lists[*list], body, 0, *tree),
+                Cell::Keyed { list, body, by } => maker.keyed(&mut graph, lists[*list], body, 0, *by),
+                Cell::Logged { body, by } => maker.logged(&mut graph, body, 0, *by),
             });
         }
         let empty = vec![Pairs::new(); LISTS];
-        Self { graph, log, spec, cells, vars, lists, now: empty.clone(), right: empty, extra: Vec::new() }
+        let (now, right, extra) = (empty.clone(), empty, Vec::new());
+        Self { graph, log, spec, cells, vars, lists, logged0, now, right, extra }
     }
 
     fn apply(&mut self, op: Op) {
@@ -427,6 +531,7 @@ impl Both {
                 let maker = Maker {
                     cells: Arc::new(self.cells.clone()),
                     list0: self.lists[0],
+                    logged0: self.logged0,
                     log: Arc::clone(&self.log),
                 };
                 let scope = self.graph.new_scope();
@@ -438,6 +543,12 @@ impl Both {
                     let (scope, ..) = self.extra.swap_remove(at % self.extra.len());
                     self.graph.release_scope(scope);
                     self.graph.release_scope(scope);
+                }
+            }
+            Op::Blink(at) => {
+                if let Some(&(key, value)) = self.now[0].get(at % self.now[0].len().max(1)) {
+                    self.graph.remove(self.logged0, key);
+                    self.graph.put(self.logged0, key, (key, value));
                 }
             }
             Op::SetList(list, items) => self.edit(list, |now| *now = items),
@@ -459,10 +570,17 @@ impl Both {
     }
 
     fn edit(&mut self, list: usize, edit: impl FnOnce(&mut Pairs)) {
+        let before = self.now[list].clone();
         edit(&mut self.now[list]);
         if list == 0 {
             let mut seen = [false; 256];
             self.now[0].retain(|(key, _)| !std::mem::replace(&mut seen[usize::from(*key)], true));
+            for (key, _) in before.iter().filter(|(key, _)| !self.now[0].iter().any(|(now, _)| now == key)) {
+                assert!(self.graph.remove(self.logged0, *key));
+            }
+            for pair in self.now[0].iter().filter(|pair| !before.contains(pair)) {
+                assert!(self.graph.put(self.logged0, pair.0, *pair));
+            }
         }
         assert!(self.graph.set(self.lists[list], self.now[list].clone()));
     }
@@ -508,18 +626,23 @@ impl Both {
                 Cell::Var(value) => *value,
                 Cell::Map { a, k } => step(naive.at(*a), *k),
                 Cell::Map2 { a, b } => (naive.at(*a) + 2 * naive.at(*b)) % SMALL,
-                Cell::Fold(inputs) => hash(inputs.iter().map(|i| naive.at(*i))),
+                Cell::Fold(inputs, by) => made(*by, inputs.iter().map(|i| naive.at(*i))),
                 Cell::Bind { a, bodies } => {
                     let seed = naive.at(*a);
                     naive.eval(&bodies[seed as usize % bodies.len()], seed, 0)
                 }
-                Cell::Keyed { list, body, .. } => {
-                    hash(self.right[*list].iter().map(|(_, item)| naive.eval(body, 0, *item)))
+                Cell::Keyed { list, body, by } => {
+                    made(*by, self.right[*list].iter().map(|(_, item)| naive.eval(body, 0, *item)))
                 }
+                Cell::Logged { body, .. } => naive.logged(body, 0),
             };
             values.push(value);
         }
         let naive = Naive { cells: &values, list0: &self.right[0] };
+        let logged = self.graph.get(self.logged0).expect("because it has run");
+        let mut list0 = self.now[0].clone();
+        list0.sort_unstable();
+        assert!(logged.iter().map(|(_, pair)| *pair).eq(list0) && logged.len() == self.now[0].len());
         for (index, (node, value)) in self.cells.iter().zip(&values).enumerate() {
             assert_eq!(self.graph.get(*node), Some(value), "cell {index}: {:?}", self.spec[index]);
         }
@@ -569,5 +692,5 @@ proptest! {
 }
 
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1000)
 }

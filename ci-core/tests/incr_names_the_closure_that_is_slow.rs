@@ -70,11 +70,6 @@ impl Story {
         }
         self.graph.propagate()
     }
-
-    /// Steps that follow each other closely: the clock is read seldom.
-    fn flood(&mut self) {
-        (0..1000).for_each(|i| assert!(self.change([i % SLOW]).slow.is_empty()));
-    }
 }
 
 const FIVE: Duration = Duration::from_millis(5);

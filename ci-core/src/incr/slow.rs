@@ -67,7 +67,7 @@ impl Slow {
     /// Whether the clock is to be read before the next run.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.runs % STRETCH as u64 == 0
+        self.runs.is_multiple_of(STRETCH as u64)
     }
 
     /// Notes that a node is about to run.
