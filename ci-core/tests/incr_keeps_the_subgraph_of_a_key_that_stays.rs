@@ -1,8 +1,9 @@
 //! Elements come, go, move and change; whoever stays is neither made again nor run without need.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
-use ci_core::incr::{Graph, Keyed, Node};
+use ci_core::incr::{Graph, Group, Keyed, Log, Node};
 
 type List = Vec<(&'static str, i32)>;
 
@@ -85,4 +86,148 @@ fn a_list_that_names_a_key_twice_changes_nothing_but_what_is_said_of_it() {
     }
     assert_eq!(story.set(&[("x", 1), ("y", 1)]), told("", "x1 y1"));
     assert_eq!(story.duplicate(), None);
+}
+
+/// A log whose elements tell of what they do, and the sum of their items.
+struct Told {
+    graph: Graph<()>,
+    log: Node<Log<&'static str, i32>>,
+    sum: Node<i32>,
+    happened: Arc<Mutex<Vec<String>>>,
+}
+
+impl Told {
+    fn new() -> Self {
+        let happened = Arc::new(Mutex::new(Vec::new()));
+        let mut graph = Graph::new(());
+        let log = graph.log();
+        let sum = Self::follow(&mut graph, log, &happened);
+        Self { graph, log, sum, happened }
+    }
+
+    fn follow(
+        graph: &mut Graph<()>,
+        log: Node<Log<&'static str, i32>>,
+        happened: &Arc<Mutex<Vec<String>>>,
+    ) -> Node<i32> {
+        let happened = Arc::clone(happened);
+        let make = move |graph: &mut Graph<()>, key: &&'static str, item| {
+            happened.lock().expect("not poisoned").push(format!("make {key}"));
+            let (key, ran) = (*key, Arc::clone(&happened));
+            graph.map(item, move |item| {
+                ran.lock().expect("not poisoned").push(format!("run {key}{item}"));
+                *item
+            })
+        };
+        let sum = Group::new(0, |a: &i32, b: &i32| a + b, |a: &i32, b: &i32| a - b);
+        graph.keyed_log(log, make, 0, i32::clone, sum)
+    }
+
+    /// What happened, and the sum. No item: the key is removed.
+    fn tell(&mut self, changes: &[(&'static str, Option<i32>)]) -> (String, i32) {
+        for (key, item) in changes {
+            let is_there = match item {
+                Some(item) => self.graph.put(self.log, key, *item),
+                None => self.graph.remove(self.log, *key),
+            };
+            assert!(is_there);
+        }
+        self.graph.propagate();
+        let happened = std::mem::take(&mut *self.happened.lock().expect("not poisoned")).join(", ");
+        (happened, *self.graph.get(self.sum).expect("computed"))
+    }
+}
+
+#[test]
+fn who_stays_in_a_log_is_neither_made_again_nor_run() {
+    let mut told = Told::new();
+    let said = |happened: &str, sum| (happened.to_owned(), sum);
+    assert_eq!(told.tell(&[]), said("", 0));
+    assert_eq!(told.tell(&[("b", Some(1)), ("a", Some(2))]), said("make b, make a, run b1, run a2", 3));
+    assert_eq!(told.tell(&[("a", Some(5))]), said("run a5", 6));
+    assert_eq!(told.tell(&[("a", Some(5)), ("x", None)]), said("", 6));
+    assert_eq!(told.tell(&[("a", None), ("a", Some(5))]), said("", 6), "it has never been away");
+    assert_eq!(told.tell(&[("a", None), ("a", Some(7)), ("a", Some(8))]), said("run a8", 9));
+    assert_eq!(
+        told.tell(&[("c", Some(1)), ("c", None), ("b", None)]),
+        said("", 8),
+        "it has never been there"
+    );
+    assert_eq!(told.tell(&[("d", Some(3)), ("e", Some(4))]), said("make d, make e, run d3, run e4", 15));
+    assert_eq!(told.tell(&[("d", None), ("e", None), ("a", None), ("a", None)]), said("", 0));
+
+    // Who comes later sees what is there, and then what changes.
+    told.tell(&[("p", Some(1)), ("q", Some(2))]);
+    told.sum = Told::follow(&mut told.graph, told.log, &told.happened);
+    assert_eq!(told.tell(&[]), said("make p, make q, run p1, run q2", 3));
+    let log = told.graph.get(told.log).expect("computed");
+    assert_eq!(log.iter().collect::<Vec<_>>(), [(&"p", &1), (&"q", &2)]);
+    assert_eq!((log.get(&"p"), log.get(&"b"), log.len(), log.is_empty()), (Some(&1), None, 2, false));
+    assert_eq!(told.tell(&[("q", None)]).1, 1);
+    told.tell(&[("p", None)]);
+    assert!(told.graph.get(told.log).expect("computed").is_empty());
+}
+
+#[test]
+fn what_a_log_costs_is_what_it_names() {
+    let mut costs = Vec::new();
+    for len in [10, 1000] {
+        let mut graph = Graph::new(());
+        let log = graph.log();
+        (0..len).for_each(|key| assert!(graph.put(log, key, key)));
+        let calls = Arc::new(Mutex::new(0));
+        let (lifts, sum) =
+            (Arc::clone(&calls), Group::new(0, |a: &i32, b: &i32| a + b, |a: &i32, b: &i32| a - b));
+        let lift = move |x: &i32| {
+            *lifts.lock().expect("not poisoned") += 1;
+            *x
+        };
+        let all = graph.keyed_log(log, |_, _, item| item, 0, lift, sum);
+        graph.propagate();
+        *calls.lock().expect("not poisoned") = 0;
+        graph.remove(log, 5);
+        let gone = graph.propagate();
+        graph.put(log, 5, 50);
+        let back = graph.propagate();
+        graph.put(log, 7, 0);
+        let changed = graph.propagate();
+        assert_eq!(graph.get(all), Some(&(len * (len - 1) / 2 + 45 - 7)));
+        let lifted = *calls.lock().expect("not poisoned");
+        costs.push((gone.recomputed, back.recomputed, changed.recomputed, lifted));
+    }
+    assert_eq!(costs[0], costs[1]);
+    assert_eq!(
+        costs[0],
+        (3, 4, 4, 2),
+        "log, owner, all; and the item; once lifted for each that came or changed"
+    );
+}
+
+#[test]
+fn what_was_missed_for_a_panic_is_made_up_for() {
+    let mut graph = Graph::new(());
+    let log = graph.log();
+    let sum = Group::new(0, |a: &i32, b: &i32| a + b, |a: &i32, b: &i32| a - b);
+    let make = |graph: &mut Graph<()>, key: &i32, item: Node<i32>| match key {
+        13 => resume_unwind(Box::new("thirteen")),
+        _ => graph.map(item, |x| *x),
+    };
+    let all = graph.keyed_log(log, make, 0, i32::clone, sum);
+    graph.put(log, 1, 1);
+    graph.put(log, 2, 2);
+    graph.propagate();
+    graph.remove(log, 1);
+    graph.put(log, 13, 100);
+    graph.put(log, 4, 4);
+    assert_eq!((graph.propagate().panics, graph.get(all)), (1, Some(&3)), "all stays as it was");
+    graph.put(log, 2, 20);
+    assert_eq!((graph.propagate().panics, graph.get(all)), (1, Some(&3)), "and does not change with the log");
+    // Its slot goes to another key, which nobody takes for it.
+    graph.remove(log, 13);
+    graph.remove(log, 2);
+    graph.propagate();
+    assert_eq!(graph.get(all), Some(&4));
+    graph.put(log, 6, 6);
+    graph.propagate();
+    assert_eq!(graph.get(all), Some(&10));
 }
