@@ -45,7 +45,15 @@ fn main() -> io::Result<ExitCode> {
     }
     let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
     let mut score = Score::default();
-    measure::all(&mut score, &FULL, &|work| work.to_lowercase().contains(&only));
+    let wanted = |work: &str| {
+        let wanted = work.to_lowercase().contains(&only);
+        if wanted {
+            // Whoever waits may see how far it is; a closed door is no reason to stop.
+            _ = writeln!(io::stderr(), "{work} …");
+        }
+        wanted
+    };
+    measure::all(&mut score, &FULL, &wanted);
     let (out, machine) = (&mut io::stdout().lock(), Machine::here());
     match arguments {
         Arguments { json: true, .. } => table::json(out, &score, &machine)?,
