@@ -14,7 +14,7 @@ mod memory;
 mod operations;
 mod wakeup;
 
-pub use self::build::{BUILD, BUILD_LARGE};
+pub use self::build::{BUILD, BUILD_LARGE, ENGINE};
 pub use self::changes::{FIRST, LAST, POSITION, USUAL};
 pub use self::instructions::{COUNT, count};
 pub use self::memory::STAGE;
