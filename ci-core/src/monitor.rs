@@ -47,6 +47,9 @@ pub trait Monitor: Send + Sync + 'static {
     type Value: Clone + PartialEq + fmt::Display + Send + Sync + 'static;
     /// A subscription to changes.
     type Watch: Watch;
+    /// It reads nothing but the engine's [`Clock`](crate::clock::Clock), which a test turns: nothing has to stand in for it
+    /// there.
+    const GOES_BY_THE_CLOCK: bool = false;
 
     /// What is watched, for people, and its identity among monitors of this type: `head of live in /srv/site`.
     fn label(&self) -> String;

@@ -2,7 +2,7 @@
 //!
 //! [`drive`] runs a pipeline on an engine as it is, but nothing outside is touched. Operations do not run: each waits
 //! until the test says what comes of it. Monitors read what the test says they read. Time stands still until the test
-//! lets it pass. All runs on the thread of the test, and each call returns when nothing more happens by itself; so a test
+//! lets it pass; it is [midnight](BEGIN_MS). All runs on the thread of the test, and each call returns when nothing more happens by itself; so a test
 //! is an ordinary function, takes milliseconds, and comes out the same each time.
 //!
 //! ```
@@ -69,6 +69,9 @@ use crate::store::{Disk, Options};
 
 mod clockwork;
 mod names;
+
+/// What time it is when a test begins: midnight UTC, 1st January 2026. Milliseconds since the Unix epoch.
+pub const BEGIN_MS: u64 = 1_767_225_600_000;
 
 /// Runs `pipeline` until it waits for the test.
 ///
@@ -146,7 +149,8 @@ fn started(
     let engine = Engine::open_with(state.path(), options)
         .unwrap_or_else(|error| panic!("no store for the test: {error}"))
         .paced(Pace { exact: true, ..Pace::default() })
-        .played_by(puppets.clone());
+        .played_by(puppets.clone())
+        .with(clockwork.clock(BEGIN_MS));
     let _inside = clockwork.runtime().enter();
     let engine = outfit(engine);
     clockwork.watch(Some(engine.store().clone()));

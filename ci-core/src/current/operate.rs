@@ -256,7 +256,9 @@ impl<M: Monitor> Plan for Watching<M> {
             .map(Arc::new)
             .map_err(|unbound| NotLowered::new(&self.label, unbound))?;
         #[cfg(feature = "testing")]
-        if let Some(puppets) = &to.bindings().puppets {
+        if let Some(puppets) = &to.bindings().puppets
+            && !M::GOES_BY_THE_CLOCK
+        {
             let parked = Arc::new(puppets.monitor(&*monitor, &self.label));
             return Ok(watching(&self.label, parked, to));
         }

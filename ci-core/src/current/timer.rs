@@ -127,6 +127,7 @@ impl Periods {
 impl Monitor for Timer {
     type Value = u64;
     type Watch = Turn;
+    const GOES_BY_THE_CLOCK: bool = true;
 
     fn label(&self) -> String {
         self.label.clone()

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::store::Store;
 
 /// Runs tasks until none of them can do anything more, or until it is a given time later. The only thread that they
@@ -14,6 +16,7 @@ use crate::store::Store;
 pub(super) struct Clockwork {
     runtime: Runtime,
     shared: Arc<Shared>,
+    began: Instant,
 }
 
 #[derive(Default)]
@@ -75,7 +78,17 @@ impl Clockwork {
             .start_paused(true)
             .on_thread_park(move || parked.park())
             .build()?;
-        Ok(Self { runtime, shared })
+        let began = {
+            let _inside = runtime.enter();
+            Instant::now()
+        };
+        Ok(Self { runtime, shared, began })
+    }
+
+    /// What it shows, when it showed `at_first_ms` when it was made.
+    pub(super) fn clock(&self, at_first_ms: u64) -> Clock {
+        let began = self.began;
+        Clock::new(move || at_first_ms + began.elapsed().as_millis() as u64)
     }
 
     pub(super) fn runtime(&self) -> &Runtime {

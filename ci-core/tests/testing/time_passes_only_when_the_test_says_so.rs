@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ci_core::current::daily;
 use ci_core::op::TIMEOUT_DEFAULT;
 use ci_core::{ATTEMPTS_MAX, OpError, RETRY_DELAY_MIN, testing};
 
@@ -46,5 +47,27 @@ fn what_happens_while_time_passes_happens_in_its_order() {
     t.fails("head of site", OpError::infrastructure("the server is away"));
     assert_eq!(t.state("head of site"), "ok, stale: the server is away");
     assert_eq!(t.state("build"), "running");
+    t.completes("build", "image:1");
+}
+
+#[test]
+fn what_is_due_each_night_comes_when_it_is_night() {
+    let pipeline = || {
+        let nightly = head("site").and(&daily(3, 30));
+        build(&nightly.map(|(commit, day)| format!("{commit} on day {day}"))).ignore()
+    };
+    let mut t = testing::drive(pipeline);
+    t.reads("head of site", "1".to_owned());
+    assert_eq!(t.asked(), ["build site@1 on day 20453"], "New Year's Eve's, since it is midnight");
+    t.completes("build", "image:1");
+    t.advances(Duration::from_secs((3 * 60 + 30) * 60) - MOMENT);
+    assert_eq!(t.asked(), [""; 0]);
+    t.advances(2 * MOMENT);
+    assert_eq!(t.asked(), ["build site@1 on day 20454"]);
+    t.completes("build", "image:1");
+    t.restarts(pipeline);
+    assert_eq!((t.asked().len(), t.outcome()), (0, "ok".to_owned()));
+    t.advances(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(t.asked(), ["build site@1 on day 20455"]);
     t.completes("build", "image:1");
 }
