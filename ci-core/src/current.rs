@@ -6,7 +6,72 @@
 //!
 //! A closure that panics makes its node fail; the engine lives.
 //!
-//! In the examples of this module, `value_of` runs a current on an engine of its own until it has a value or has failed.
+//! # A pipeline, from the beginning
+//!
+//! Say that `head`, `build_on` and `deploy` are there: the newest commit of a repository, the image that is built of a
+//! commit, the service that runs an image. (Crate `ci-dsl` has such; how one is written is told in [`crate::op`].) They
+//! are functions that take and give currents, and a pipeline is nothing but such functions, put together:
+//!
+//! ```
+//! # mod words { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/words.rs")); }
+//! # use words::{build_on, deploy, head};
+//! use ci_core::Current;
+//! use ci_core::current::{all_labelled, constant};
+//!
+//! fn pipeline() -> Current<()> {
+//!     let commit = head("site");
+//!     let image = build_on("image", &commit);
+//!
+//!     // A matrix: the tests, for each platform. Each is a stage of its own, and they run side by side.
+//!     let platforms = ["amd64", "arm64", "riscv64"];
+//!     let tests = platforms.map(|platform| {
+//!         let tested = build_on("test", &commit.map(move |commit| format!("{commit} on {platform}")));
+//!         (platform, tested.ignore())
+//!     });
+//!
+//!     // A gate: the service gets the image when all of them are green; it is built meanwhile.
+//!     deploy("site_web", &image.gate(&all_labelled(tests)))
+//! }
+//!
+//! // What comes of it: see `ci_core::testing`.
+//! let mut t = ci_core::testing::drive(pipeline);
+//! t.reads("head of site", "1a2b3c4".to_owned());
+//! assert_eq!(t.running().len(), 4, "the image and three tests");
+//! t.completes("build site@1a2b3c4", "image:7");
+//! for platform in ["amd64", "arm64", "riscv64"] {
+//!     assert_eq!(t.state("site_web"), "waiting for test");
+//!     t.completes(&format!("build site@1a2b3c4 on {platform}"), "green");
+//! }
+//! assert_eq!(t.running(), ["update site_web (image:7)"]);
+//! t.completes("site_web", ());
+//! assert_eq!(t.outcome(), "ok");
+//! ```
+//!
+//! If the platforms are known only when it runs, since a file of the commit names them, or the branches of a repository
+//! are what the list is about, the matrix is a list that changes: [`Current::each`] makes the stages of an element when
+//! it comes, and ends them when it goes.
+//!
+//! # Which combinator
+//!
+//! | you have | you want | |
+//! |---|---|---|
+//! | a value | to start with it | [`constant`], [`labelled`], [`input`]; [`every`], [`daily`] for the time of day |
+//! | a current | another value | [`Current::map`], [`Current::try_map`], [`Current::ignore`] |
+//! | | other words for a failure | [`Current::map_err`] |
+//! | | changes that don't matter to be passed over | [`Current::cutoff`] |
+//! | | a failure, or any state, as a value | [`Current::catch`], [`Current::state`] |
+//! | | to hold it back until another has a value | [`Current::gate`] |
+//! | | its job | [`Current::job`] |
+//! | two to six currents | their values | [`Current::and`], [`join`] |
+//! | many currents | to know when all are done | [`all()`], [`all_labelled`] |
+//! | | their values | [`list`], [`optional`] |
+//! | a current list | something for each element | [`Current::each`], [`Current::each_by`] |
+//! | a current that may be `None` | something for the value | [`Current::map_some`] |
+//! | a value that decides the shape | the part that it decides | [`Current::bind`] |
+//! | a big picture | a part of it as one box | [`Current::collapse`], [`collapse_all`], [`Elements::collapsed`] |
+//! | | an arrow without a value | [`within`] |
+//!
+//! In the examples below, `value_of` runs a current on an engine of its own until it has a value or has failed.
 
 use std::any::Any;
 use std::borrow::Cow;
