@@ -55,21 +55,21 @@
 //!
 //! | you have | you want | |
 //! |---|---|---|
-//! | a value | to start with it | [`constant`], [`labelled`], [`input`]; [`every`], [`daily`] for the time of day |
+//! | a value | to start with it | [`constant()`], [`labelled`], [`input()`]; [`every`], [`daily`] for the time of day |
 //! | a current | another value | [`Current::map`], [`Current::try_map`], [`Current::ignore`] |
 //! | | other words for a failure | [`Current::map_err`] |
 //! | | changes that don't matter to be passed over | [`Current::cutoff`] |
 //! | | a failure, or any state, as a value | [`Current::catch`], [`Current::state`] |
 //! | | to hold it back until another has a value | [`Current::gate`] |
 //! | | its job | [`Current::job`] |
-//! | two to six currents | their values | [`Current::and`], [`join`] |
+//! | two to six currents | their values | [`Current::and`], [`join()`] |
 //! | many currents | to know when all are done | [`all()`], [`all_labelled`] |
 //! | | their values | [`list`], [`optional`] |
 //! | a current list | something for each element | [`Current::each`], [`Current::each_by`] |
 //! | a current that may be `None` | something for the value | [`Current::map_some`] |
 //! | a value that decides the shape | the part that it decides | [`Current::bind`] |
 //! | a big picture | a part of it as one box | [`Current::collapse`], [`collapse_all`], [`Elements::collapsed`] |
-//! | | an arrow without a value | [`within`] |
+//! | | an arrow without a value | [`within()`] |
 //!
 //! In the examples below, `value_of` runs a current on an engine of its own until it has a value or has failed.
 

@@ -21,7 +21,7 @@ use self::settled::Settled;
 use super::home::HomeNo;
 use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Seen, sit};
-use super::{Current, Described, Label, Outcome, Pending, Reason, Value, replace, unknown};
+use super::{Activity, Current, Described, Label, Outcome, Pending, Reason, Value, replace, unknown};
 use crate::doubt::Doubt;
 use crate::engine::{GroupKind, NodeKind};
 use crate::error::OpError;
@@ -245,6 +245,7 @@ where
             order: None,
             known: false,
             doubt: None,
+            refreshing: None,
             done: self.done,
             value: unknown(inputs[0]),
             item: PhantomData,
@@ -264,6 +265,8 @@ struct ListCell<K, T, U, R> {
     /// There was one.
     known: bool,
     doubt: Option<Doubt>,
+    /// What goes on at the list, while the elements stay.
+    refreshing: Option<Activity>,
     done: Done<U, R>,
     value: Outcome<R>,
     item: PhantomData<fn() -> T>,
@@ -280,6 +283,7 @@ where
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         let (mut failed, mut why) = (None, None);
+        self.refreshing = None;
         match cx.get(self.distinct) {
             Ok(Distinct { conflict: Some(key), .. }) => {
                 let error = OpError::permanent(format!("the list has two different elements called {key:?}"));
@@ -295,7 +299,7 @@ where
                 return replace(&mut self.value, Err(reason.clone()));
             }
             Err(Reason { what: Pending::Failed(failure), .. }) => why = Some(failure.clone()),
-            Err(_) => {}
+            Err(Reason { what: Pending::Active(activity), .. }) => self.refreshing = Some(*activity),
         }
         match why {
             Some(why) if self.doubt.as_ref().is_some_and(|doubt| doubt.why == why) => {}
@@ -317,6 +321,7 @@ where
         sit(question, || {
             let mut seen = Seen::new(NodeKind::Combinator, "", [self.distinct.id()], &self.value);
             seen.gathers.extend([self.members.id(), self.preview]);
+            seen.refreshing = self.refreshing;
             seen.stale = self.doubt.as_ref().map(|doubt| doubt.why.to_string());
             seen
         });

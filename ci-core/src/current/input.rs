@@ -30,7 +30,7 @@ pub fn input<T: Value>(label: impl Into<Label>, value: T) -> (Input<T>, Current<
     (Input { shared: shared.clone() }, Current::described_by(Set { label: label.into(), shared }))
 }
 
-/// Sets the value of a current made by [`input`]. Clones set the same one. Dropping it leaves the value as it is.
+/// Sets the value of a current made by [`input()`]. Clones set the same one. Dropping it leaves the value as it is.
 pub struct Input<T> {
     shared: Arc<Mutex<State<T>>>,
 }

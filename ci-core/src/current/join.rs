@@ -11,7 +11,7 @@ use crate::incr::{Compute, Cx, Id, Node};
 
 impl<T: Value> Current<T> {
     /// Both values. A failure is told rather than an activity, this one's rather than the other's. For more than two see
-    /// [`super::join`].
+    /// [`super::join()`].
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
@@ -49,7 +49,7 @@ pub trait Join {
     /// Their values.
     type Values: Value;
 
-    /// See [`join`].
+    /// See [`join()`].
     fn join(self) -> Current<Self::Values>;
 }
 

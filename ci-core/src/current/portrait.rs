@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{Label, Outcome, Reason};
+use super::{Activity, Label, Outcome, Reason};
 use crate::engine::{CollapseView, GroupKind, NodeKind};
 use crate::ids::{KeyDigest, OpId};
 use crate::incr::{Id, Scope};
@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     /// Why there is no value.
     pub(crate) reason: Option<Reason>,
     pub(crate) stale: Option<String>,
+    /// What goes on to renew the value.
+    pub(crate) refreshing: Option<Activity>,
     pub(crate) collapse: Option<CollapseView>,
     pub(crate) work: Option<Work>,
     pub(crate) group: Option<Made>,
@@ -99,6 +101,7 @@ impl Seen {
             stands_for_group: false,
             reason: value.as_ref().err().cloned(),
             stale: None,
+            refreshing: None,
             collapse: None,
             work: None,
             group: None,

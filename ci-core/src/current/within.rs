@@ -13,7 +13,7 @@ pub(super) struct Context {
 }
 
 thread_local! {
-    /// Set while a closure of [`within`] runs, and put back when it ends or panics.
+    /// Set while a closure of [`within()`] runs, and put back when it ends or panics.
     static HERE: RefCell<Option<Arc<Context>>> = const { RefCell::new(None) };
 }
 

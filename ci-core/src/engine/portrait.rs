@@ -212,7 +212,8 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
     let world = graph.world();
     let names = gallery.names();
     let nodes = gallery.sitters.iter().enumerate().map(|(at, Sitter { id, seen, group })| {
-        let (mut job, mut would, mut stale, mut refreshing) = (None, None, seen.stale.clone(), None);
+        let (mut job, mut would) = (None, None);
+        let (mut stale, mut refreshing) = (seen.stale.clone(), seen.refreshing);
         match &seen.work {
             Some(Work::Stage(stage)) => {
                 job = stage.instance.and_then(|instance| world.cache.job_of(instance));

@@ -16,6 +16,9 @@ fn jobs_run_on_results_stay_and_it_is_said_that_they_may_be_old() {
     for why in [Pending::Active(Activity::Running), failed(FailureKind::Transient, "the server is down")] {
         t.sets(&set, Err(why));
         assert_eq!(t.running(), ["build site@main"], "nothing is stopped");
+        let active = t.snapshot().nodes.iter().filter(|node| node.refreshing.is_some()).count();
+        let stale = t.snapshot().nodes.iter().filter(|node| node.stale.is_some()).count();
+        assert_eq!(active + stale, 1, "it is said: {:?}", t.states());
     }
     t.completes("build site@main", "image:2");
     assert_eq!(diary.news().last().map(String::as_str), Some(r#"["image:1", "image:2"]"#));

@@ -95,12 +95,12 @@ where
 
     fn answer(&self, question: &mut dyn Any) {
         sit(question, || {
-            let mut seen = Seen::new(NodeKind::Combinator, "", [self.distinct.id()], &self.value);
+            let said = self.said[usize::from(self.empty)];
+            let mut seen = Seen::new(NodeKind::Combinator, said, [self.distinct.id()], &self.value);
             if let (Some(scope), Some(result)) = (self.scope, self.result) {
-                let said = self.said[usize::from(self.empty)].to_owned();
                 let element = Made {
                     kind: GroupKind::Element,
-                    label: said,
+                    label: said.to_owned(),
                     preview: true,
                     scope: Some(scope),
                     result: Some(result),
