@@ -32,6 +32,8 @@ pub mod current;
 
 pub mod engine;
 
+pub mod picture;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -1,10 +1,10 @@
 //! States, told by a colour, a symbol and a word: each is enough.
 
-use ci_core::current::Activity;
-use ci_core::engine::{NodeState, NodeView, StageView};
+use ci_core::LiveJob;
+use ci_core::engine::{NodeView, StageView};
 use ci_core::event::Phase;
+use ci_core::picture::Standing;
 use ci_core::store::JobRecord;
-use ci_core::{FailureKind, LiveJob};
 
 /// How something stands, in order of how much a person wants to know about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,25 @@ pub(crate) enum Mark {
     Doubtful,
     Cancelled,
     Failed,
+}
+
+impl From<Standing> for Mark {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Ok => Self::Ok,
+            Standing::Skipped => Self::Skipped,
+            Standing::Superseded => Self::Superseded,
+            Standing::Pending => Self::Pending,
+            Standing::Blocked => Self::Blocked,
+            Standing::Queued => Self::Queued,
+            Standing::Running => Self::Running,
+            Standing::Retrying => Self::Retrying,
+            Standing::Confirmation => Self::Waiting,
+            Standing::Doubtful => Self::Doubtful,
+            Standing::Cancelled => Self::Cancelled,
+            Standing::Failed => Self::Failed,
+        }
+    }
 }
 
 impl Mark {
@@ -87,38 +106,11 @@ impl Mark {
     }
 
     pub(crate) fn of_node(node: &NodeView) -> Self {
-        Self::of_state(&node.state, node.stale.is_some() || node.drift.is_some())
+        Standing::of(node).into()
     }
 
     pub(crate) fn of_stage(stage: &StageView) -> Self {
-        Self::of_state(&stage.state, stage.drift.is_some())
-    }
-
-    fn of_state(state: &NodeState, is_doubtful: bool) -> Self {
-        match state {
-            NodeState::Ok if is_doubtful => Self::Doubtful,
-            NodeState::Ok => Self::Ok,
-            NodeState::Active { activity } => match activity {
-                Activity::Queued => Self::Queued,
-                Activity::Running => Self::Running,
-                Activity::WaitingForConfirmation => Self::Waiting,
-                Activity::Retrying => Self::Retrying,
-            },
-            NodeState::Failed { failure } => Self::of_failure(failure.kind),
-            // Downstream of what does not apply, nothing applies.
-            NodeState::Blocked { failure, .. } if failure.kind == FailureKind::Skipped => Self::Skipped,
-            NodeState::Blocked { .. } => Self::Blocked,
-            NodeState::Waiting { .. } => Self::Pending,
-        }
-    }
-
-    fn of_failure(kind: FailureKind) -> Self {
-        match kind {
-            FailureKind::Cancelled => Self::Cancelled,
-            FailureKind::Superseded => Self::Superseded,
-            FailureKind::Skipped => Self::Skipped,
-            FailureKind::Transient | FailureKind::Infrastructure | FailureKind::Permanent => Self::Failed,
-        }
+        Standing::of_state(&stage.state, stage.drift.is_some()).into()
     }
 
     pub(crate) fn of_live(job: &LiveJob) -> Self {
@@ -137,7 +129,7 @@ impl Mark {
         match job.outcome.as_ref().map(|outcome| &outcome.result) {
             None => Self::Open,
             Some(Ok(_)) => Self::Ok,
-            Some(Err(failure)) => Self::of_failure(failure.kind),
+            Some(Err(failure)) => Standing::of_failure(failure.kind).into(),
         }
     }
 }

@@ -1,19 +1,53 @@
-//! `GET /graph`: the pipeline as a picture, and the same as a list.
+//! `GET /graph`: the pipeline as a picture, and the same as a list. `?KEY=VALUE` opens what is collapsed; several may be
+//! open. `GET /pipeline.dot`, `.mmd`, `.json`: the same picture for other programs.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use ci_core::current::Activity;
-use ci_core::engine::{NodeState, NodeView, Snapshot};
+use ci_core::engine::{Handle, NodeState, NodeView, Snapshot};
+use ci_core::picture::{Opened, Picture, UNFOLD};
+use tokio::sync::OnceCell;
 
 use crate::facts;
+use crate::graph::query;
 use crate::mark::Mark;
-use crate::page::{Frame, show};
+use crate::page::{Failed, Frame, show};
 use crate::site::Site;
 
 /// How many nodes are listed below the picture.
 const NODES_LISTED: usize = 500;
+/// How many collapsed values are open at once.
+const OPENED_MAX: usize = 64;
+
+/// The snapshot of the newest step, asked for once however many want it.
+#[derive(Default)]
+pub(crate) struct Snapshots(Mutex<(u64, Arc<OnceCell<Arc<Snapshot>>>)>);
+
+impl Snapshots {
+    /// At least as new as the engine's status.
+    pub(crate) async fn newest(&self, engine: &Handle) -> Arc<Snapshot> {
+        let step = engine.status().borrow().step;
+        let cell = {
+            // It is whole at every moment.
+            let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if newest.0 != step {
+                *newest = (step, Arc::default());
+            }
+            newest.1.clone()
+        };
+        cell.get_or_init(|| async { Arc::new(engine.snapshot().await) }).await.clone()
+    }
+}
+
+/// What a person opened, and where to close it again.
+struct Open {
+    label: String,
+    close: String,
+}
 
 /// A node as it is listed.
 struct Row {
@@ -69,18 +103,79 @@ struct Graph {
     picture: String,
     /// The picture is of what was: another is being made.
     is_old: bool,
+    opened: Vec<Open>,
+    /// What opens the same elsewhere.
+    query: String,
     rows: Vec<Row>,
     more: usize,
 }
 
-pub(crate) async fn graph(State(site): State<Site>, headers: HeaderMap) -> Response {
+pub(crate) async fn graph(
+    State(site): State<Site>,
+    RawQuery(asked): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let frame = Frame::of(&site, &headers);
-    let snapshot = site.engine.snapshot().await;
-    let picture = site.pictures.picture(&snapshot).await;
+    let opened = opened(asked.as_deref());
+    let snapshot = site.snapshots.newest(&site.engine).await;
+    let picture = site.pictures.picture(&snapshot, &opened).await;
     let listed = || snapshot.nodes.iter().filter(|node| is_listed(node));
     let rows = listed().take(NODES_LISTED).map(|node| Row::of(node, &snapshot)).collect();
     let more = listed().count().saturating_sub(NODES_LISTED);
-    // Pictures know no base. In text a quote is escaped: this is no part of any.
-    let html = picture.html.replace(" href=\"/jobs/", &format!(" href=\"{}/jobs/", frame.base));
-    show(&Graph { frame, picture: html, is_old: !picture.fresh, rows, more })
+    let opens = opened.iter().map(|(key, value)| Open {
+        label: if key == UNFOLD { "what was folded".to_owned() } else { format!("{key} {value}") },
+        close: format!("{}/graph{}", frame.base, query(&opened.without(key, value))),
+    });
+    let opens = opens.collect();
+    show(&Graph {
+        picture: picture.html,
+        is_old: !picture.fresh,
+        opened: opens,
+        query: query(&opened),
+        frame,
+        rows,
+        more,
+    })
+}
+
+/// What an address asks to be opened. Any pair may, and what is there of it is shown open.
+fn opened(asked: Option<&str>) -> Opened {
+    let pairs: Vec<_> =
+        form_urlencoded::parse(asked.unwrap_or_default().as_bytes()).take(OPENED_MAX).collect();
+    pairs.iter().map(|(key, value)| (&**key, &**value)).collect()
+}
+
+pub(crate) async fn dot(site: State<Site>, asked: RawQuery, headers: HeaderMap) -> Response {
+    file(site, asked, &headers, "dot", "text/vnd.graphviz; charset=utf-8", Picture::dot).await
+}
+
+pub(crate) async fn mermaid(site: State<Site>, asked: RawQuery, headers: HeaderMap) -> Response {
+    file(site, asked, &headers, "mmd", "text/plain; charset=utf-8", Picture::mermaid).await
+}
+
+pub(crate) async fn json(site: State<Site>, asked: RawQuery, headers: HeaderMap) -> Response {
+    file(site, asked, &headers, "json", "application/json", Picture::json).await
+}
+
+async fn file(
+    State(site): State<Site>,
+    RawQuery(asked): RawQuery,
+    headers: &HeaderMap,
+    extension: &str,
+    kind: &'static str,
+    write: fn(&Picture) -> String,
+) -> Response {
+    let snapshot = site.snapshots.newest(&site.engine).await;
+    match site.pictures.unplaced(&snapshot, &opened(asked.as_deref())).await {
+        Ok(picture) => {
+            let name = format!("attachment; filename=\"pipeline.{extension}\"");
+            let head = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)];
+            (head, write(&picture)).into_response()
+        }
+        Err(error) => {
+            let frame = Frame::of(&site, headers);
+            let message = format!("There is no picture of this pipeline: {error}.");
+            Failed::new(frame, StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+        }
+    }
 }

@@ -27,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Handle,
     pub(crate) options: options::Options,
     pub(crate) pictures: graph::Pictures,
+    pub(crate) snapshots: pipeline::Snapshots,
     pub(crate) deployed: deployed::Cached,
     pub(crate) streams: Streams,
 }
@@ -50,14 +51,18 @@ impl Site {
 pub fn router(engine: Handle, options: options::Options) -> Router {
     let site = Site(Arc::new(Parts {
         engine,
+        pictures: graph::Pictures::new(&options.base),
+        snapshots: pipeline::Snapshots::default(),
         options,
-        pictures: graph::Pictures::new(),
         deployed: deployed::Cached::default(),
         streams: Streams::default(),
     }));
     Router::new()
         .route("/", get(overview::overview))
         .route("/graph", get(pipeline::graph))
+        .route("/pipeline.dot", get(pipeline::dot))
+        .route("/pipeline.mmd", get(pipeline::mermaid))
+        .route("/pipeline.json", get(pipeline::json))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{day}/{rest}", get(job::job))
         .route("/jobs/{day}/{rest}/log", get(job::raw_log))

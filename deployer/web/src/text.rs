@@ -1,5 +1,7 @@
 //! Text of others inside our markup.
 
+pub(crate) use ci_core::picture::hidden_name as hidden;
+
 /// Appends `c` so that it is text in an element and in a double-quoted attribute, in HTML as in XML. What has no
 /// appearance of its own but changes that of others is named instead: see [`hidden`].
 pub(crate) fn push_char(out: &mut String, c: char) {
@@ -20,12 +22,4 @@ pub(crate) fn push_char(out: &mut String, c: char) {
 /// See [`push_char`].
 pub(crate) fn push(out: &mut String, text: &str) {
     text.chars().for_each(|c| push_char(out, c));
-}
-
-/// The name of a character that people would not see: a control, a direction override (it makes text read as what it
-/// is not), or one that markup may not hold.
-pub(crate) fn hidden(c: char) -> Option<String> {
-    let overrides = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let unmarkable = matches!(c, '\u{fffe}' | '\u{ffff}');
-    (c.is_control() || overrides || unmarkable).then(|| format!("<U+{:04X}>", u32::from(c)))
 }

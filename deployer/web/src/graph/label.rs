@@ -1,7 +1,7 @@
 //! Labels of any script in boxes of limited width.
 
-/// How many columns of a label are shown.
-const COLUMNS_MAX: usize = 32;
+/// How many columns of a box's label are shown.
+pub(super) const COLUMNS_MAX: usize = 32;
 
 /// How wide a text is, in columns of a Latin letter's width. An estimate: nobody knows the reader's font.
 pub(super) fn columns(text: &str) -> usize {
@@ -9,12 +9,12 @@ pub(super) fn columns(text: &str) -> usize {
 }
 
 /// The text, or its beginning and its end: names differ in either.
-pub(super) fn shortened(text: &str) -> String {
-    if columns(text) <= COLUMNS_MAX {
+pub(super) fn shortened(text: &str, columns_max: usize) -> String {
+    if columns(text) <= columns_max {
         return text.to_owned();
     }
     let half = |chars: &mut dyn Iterator<Item = char>| {
-        let mut room = (COLUMNS_MAX - 1) / 2;
+        let mut room = columns_max.saturating_sub(1) / 2;
         chars
             .take_while(|c| {
                 let fits = width(*c) <= room;

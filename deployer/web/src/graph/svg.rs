@@ -1,12 +1,11 @@
-//! A drawing at its places, as SVG inside a page; and as a list, where there is no picture.
+//! A picture at its places, as SVG inside a page; and as a list, where there is none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use ci_core::engine::NodeKind;
+use ci_core::engine::{NodeState, NodeView, Snapshot};
+use ci_core::picture::{self, BoxKind, Boxed, Picture, Standing, details};
 
-use super::drawing::{Boxed, Drawing, Drawn};
-use super::facts::Facts;
 use super::label;
 use super::layout::{Layout, Shape};
 use crate::mark::Mark;
@@ -14,48 +13,87 @@ use crate::text;
 
 /// How many nodes a list names.
 const LISTED_MAX: usize = 100;
-/// How long a tooltip is at most, in characters.
+/// How long what it says of one is at most, in characters.
 const DETAILS_MAX: usize = 4000;
 
 /// Draws. Writing to a string can't fail, here and below.
-pub(super) fn picture(drawing: &Drawing, shape: &Shape, layout: &Layout) -> String {
+pub(super) fn picture(picture: &Picture, shape: &Shape, layout: &Layout) -> String {
     let mut out = String::new();
-    let (width, height) = (layout.width, layout.height);
-    let boxes = || {
-        drawing.nodes.iter().filter_map(|node| if let Drawn::Box(boxed) = node { Some(boxed) } else { None })
-    };
-    let count: usize = boxes().map(|boxed| boxed.count).sum();
+    let (width, height, count) = (layout.width, layout.height, picture.count());
     _ = write!(
         out,
         r#"<svg class="pipeline" xmlns="http://www.w3.org/2000/svg" width="{width:.0}" height="{height:.0}" viewBox="0 0 {width:.0} {height:.0}" role="group" aria-label="Pipeline of {count} steps">"#
     );
-    let columns = Columns::of(drawing, shape, layout);
-    edges(&mut out, drawing, layout, &columns);
-    for ((node, size), place) in drawing.nodes.iter().zip(&shape.sizes).zip(&layout.nodes) {
-        match node {
-            Drawn::Box(boxed) => {
-                let width = 2.0 * columns.half_width(place.0);
-                draw_box(&mut out, boxed, (width, f64::from(size.height)), *place);
+    gradients(&mut out, picture);
+    let columns = Columns::of(picture, shape, layout);
+    clusters(&mut out, picture, layout);
+    edges(&mut out, picture, layout, &columns);
+    for ((point, size), place) in picture.points.iter().zip(&shape.sizes).zip(&layout.nodes) {
+        let (x, y) = place;
+        _ = match &point.shape {
+            picture::Shape::Box(boxed) => {
+                draw_box(&mut out, boxed, (2.0 * columns.half_width(*x), f64::from(size.height)), *place);
+                Ok(())
             }
-            Drawn::Dot => {
-                _ = write!(out, r#"<circle class="dot" cx="{:.1}" cy="{:.1}" r="4"/>"#, place.0, place.1)
-            }
-        }
+            picture::Shape::Gate => write!(out, r#"<circle class="gate" cx="{x:.1}" cy="{y:.1}" r="7"/>"#),
+            picture::Shape::Join => write!(out, r#"<circle class="dot" cx="{x:.1}" cy="{y:.1}" r="4"/>"#),
+        };
     }
     out.push_str("</svg>");
     out
 }
 
-/// Nodes of one rank stand in one column: its boxes are as wide as its widest, and edges pass it straight, so that
+/// What is used while it is renewed has both colours.
+fn gradients(out: &mut String, picture: &Picture) {
+    let pairs: BTreeSet<_> =
+        picture.boxes().filter_map(|boxed| Some((boxed.refreshing?, boxed.standing))).collect();
+    for (new, old) in pairs {
+        let id = gradient(new, old);
+        let (new, old) = (new.colour(), old.colour());
+        _ = write!(
+            out,
+            r#"<linearGradient id="{id}" x2="0" y2="1"><stop stop-color="{new}"/><stop offset="1" stop-color="{old}"/></linearGradient>"#
+        );
+    }
+}
+
+fn gradient(new: Standing, old: Standing) -> String {
+    format!("renewed-{}-{}", Mark::from(new).class(), Mark::from(old).class())
+}
+
+fn clusters(out: &mut String, picture: &Picture, layout: &Layout) {
+    for (cluster, (x, y, width, height)) in picture.clusters.iter().zip(&layout.clusters) {
+        let dotted = if cluster.dotted { " dotted" } else { "" };
+        let preview = if cluster.preview { " preview" } else { "" };
+        let (left, top) = (x - width / 2.0, y - height / 2.0);
+        _ = write!(
+            out,
+            r#"<g class="cluster{dotted}{preview}"><rect x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" rx="8"/>"#
+        );
+        if !cluster.label.is_empty() {
+            let columns_max = (width / 7.0) as usize;
+            // On its line; or above, where those of the frames in it are near.
+            let line = if cluster.parent.is_none() { top - 5.0 } else { top + 4.0 };
+            _ = write!(out, r#"<text x="{:.1}" y="{line:.1}"><title>"#, left + 10.0);
+            text::push(out, &cluster.label);
+            out.push_str("</title>");
+            text::push(out, &label::shortened(&cluster.label, columns_max));
+            out.push_str("</text>");
+        }
+        out.push_str("</g>");
+    }
+}
+
+/// Points of one rank stand in one column: its boxes are as wide as its widest, and edges pass it straight, so that
 /// they cut no corner. It maps the column's middle to half its width.
 struct Columns(HashMap<i64, f64>);
 
 impl Columns {
-    fn of(drawing: &Drawing, shape: &Shape, layout: &Layout) -> Self {
+    fn of(picture: &Picture, shape: &Shape, layout: &Layout) -> Self {
         let mut columns = HashMap::new();
-        for ((node, (x, _)), size) in drawing.nodes.iter().zip(&layout.nodes).zip(&shape.sizes) {
+        for ((point, (x, _)), size) in picture.points.iter().zip(&layout.nodes).zip(&shape.sizes) {
             let half: &mut f64 = columns.entry(x.round() as i64).or_default();
-            if let Drawn::Box(_) = node {
+            if let picture::Shape::Box(_) = point.shape {
                 *half = half.max(f64::from(size.width) / 2.0);
             }
         }
@@ -67,15 +105,16 @@ impl Columns {
     }
 }
 
-fn edges(out: &mut String, drawing: &Drawing, layout: &Layout, columns: &Columns) {
-    let half_width = |node: usize| match drawing.nodes[node] {
-        Drawn::Box(_) => columns.half_width(layout.nodes[node].0),
-        Drawn::Dot => 0.0,
+fn edges(out: &mut String, picture: &Picture, layout: &Layout, columns: &Columns) {
+    let half_width = |point: usize| match picture.points[point].shape {
+        picture::Shape::Box(_) => columns.half_width(layout.nodes[point].0),
+        picture::Shape::Gate => 7.0,
+        picture::Shape::Join => 0.0,
     };
     out.push_str(r#"<g class="edges" aria-hidden="true">"#);
-    for (((from, to), holds), inner) in drawing.edges.iter().zip(&layout.edges) {
+    for (picture::Edge { from, to, dashed }, inner) in picture.edges.iter().zip(&layout.edges) {
         let ((from_x, from_y), (to_x, to_y)) = (layout.nodes[*from], layout.nodes[*to]);
-        let class = if *holds { r#" class="holds""# } else { "" };
+        let class = if *dashed { r#" class="holds""# } else { "" };
         _ = write!(out, r#"<path{class} d="M{:.1} {from_y:.1}"#, from_x + half_width(*from));
         let mut at = (from_x + columns.half_width(from_x), from_y);
         let passed = inner.iter().filter(|(x, _)| columns.half_width(*x) > 0.0);
@@ -87,7 +126,7 @@ fn edges(out: &mut String, drawing: &Drawing, layout: &Layout, columns: &Columns
         curve(out, at, (to_x - columns.half_width(to_x), to_y));
         let end = to_x - half_width(*to);
         _ = write!(out, r#"H{end:.1}"/>"#);
-        if let Drawn::Box(_) = drawing.nodes[*to] {
+        if let picture::Shape::Box(_) = picture.points[*to].shape {
             _ = write!(out, r#"<path class="head" d="M{end:.1} {to_y:.1}l-7 -4v8z"/>"#);
         }
     }
@@ -107,76 +146,96 @@ fn curve(out: &mut String, (x0, y0): (f64, f64), (x1, y1): (f64, f64)) {
 fn draw_box(out: &mut String, boxed: &Boxed, (width, height): (f64, f64), (x, y): (f64, f64)) {
     let (left, top) = (x - width / 2.0, y - height / 2.0);
     let kind = match boxed.kind {
-        NodeKind::Operation => "operation",
-        NodeKind::Monitor => "monitor",
-        _ => "combinator",
+        BoxKind::Operation => "operation",
+        BoxKind::Monitor => "monitor",
+        BoxKind::Bind => "bind",
+        BoxKind::Step => "step",
+        BoxKind::Collapse | BoxKind::Fold => "closed",
     };
-    let (element, class) = (if boxed.job.is_some() { "a" } else { "g" }, boxed.mark.class());
-    _ = write!(out, r#"<{element} class="node {kind} {class}""#);
-    match &boxed.job {
-        Some(job) => _ = write!(out, r#" href="/jobs/{job}""#),
+    let mark = Mark::from(boxed.standing);
+    let element = if boxed.link.is_some() { "a" } else { "g" };
+    _ = write!(out, r#"<{element} class="node {kind} {}""#, mark.class());
+    match &boxed.link {
+        Some(link) => {
+            out.push_str(r#" href=""#);
+            text::push(out, link);
+            out.push('"');
+        }
         None => out.push_str(r#" role="img""#),
     }
     out.push_str(r#" aria-label=""#);
     text::push(out, &boxed.label);
-    _ = write!(out, ": ");
-    text::push(out, &boxed.state);
+    out.push_str(": ");
+    text::push(out, &boxed.says);
     out.push_str(r#""><title>"#);
     text::push(out, &boxed.label);
     out.push('\n');
-    boxed.details.chars().take(DETAILS_MAX).for_each(|c| text::push_char(out, c));
-    if boxed.details.chars().nth(DETAILS_MAX).is_some() {
-        out.push('…');
-    }
+    text::push(out, &boxed.tooltip);
     out.push_str("</title>");
-    // What watches the world has round ends; what stands for many, a second outline.
-    let radius = if boxed.kind == NodeKind::Monitor { 22 } else { 6 };
-    if boxed.count > 1 {
-        let (left, top) = (left + 4.0, top + 4.0);
+    // What watches the world has round ends; what stands for others, a second outline and a plus.
+    let is_closed = boxed.stands_for_others();
+    let radius = if boxed.kind == BoxKind::Monitor { 22 } else { 6 };
+    let mut frame = |left: f64, top: f64| {
         _ = write!(
             out,
-            r#"<rect x="{left:.1}" y="{top:.1}" width="{width}" height="{height}" rx="{radius}"/>"#
+            r#"<rect class="frame" x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}" rx="{radius}"/>"#
         );
+    };
+    if is_closed {
+        frame(left + 4.0, top + 4.0);
     }
-    _ = write!(out, r#"<rect x="{left:.1}" y="{top:.1}" width="{width}" height="{height}" rx="{radius}"/>"#);
+    frame(left, top);
+    match boxed.refreshing {
+        Some(new) => _ = write!(out, r##"<rect fill="url(#{})""##, gradient(new, boxed.standing)),
+        None => _ = write!(out, r#"<rect fill="{}""#, boxed.colour),
+    }
+    _ = write!(out, r#" x="{:.1}" y="{:.1}" width="7" height="24" rx="3.5"/>"#, left + 8.0, y - 12.0);
     _ = write!(
         out,
         r#"<text class="symbol" x="{:.1}" y="{:.1}">{}</text>"#,
-        left + 20.0,
+        left + 27.0,
         y + 6.0,
-        boxed.mark.symbol()
+        mark.symbol()
     );
-    for (class, dy, line) in [("label", -3.0, &boxed.label), ("state", 13.0, &boxed.state)] {
-        _ = write!(out, r#"<text class="{class}" x="{:.1}" y="{:.1}">"#, left + 36.0, y + dy);
-        text::push(out, &label::shortened(line));
+    for (class, dy, line) in [("label", -3.0, &boxed.label), ("state", 13.0, &boxed.says)] {
+        _ = write!(out, r#"<text class="{class}" x="{:.1}" y="{:.1}">"#, left + 42.0, y + dy);
+        text::push(out, &label::shortened(line, label::COLUMNS_MAX));
         out.push_str("</text>");
+    }
+    if is_closed && boxed.link.is_some() {
+        _ = write!(out, r#"<text class="plus" x="{:.1}" y="{:.1}">+</text>"#, left + width - 16.0, y + 7.0);
     }
     _ = write!(out, "</{element}>");
 }
 
+/// The nodes that do something, or failed.
+pub(super) fn steps(snapshot: &Snapshot) -> impl Iterator<Item = &NodeView> {
+    let is_step = |node: &&NodeView| node.kind.is_work() || matches!(node.state, NodeState::Failed { .. });
+    snapshot.nodes.iter().filter(is_step)
+}
+
 /// The nodes that a person wants to know about, worst first.
-pub(super) fn list(facts: &Facts<'_>) -> String {
-    let mut named: Vec<_> =
-        facts.boxed().map(|at| (facts.mark(at), at)).filter(|(mark, _)| is_news(*mark)).collect();
-    named.sort_by_key(|(mark, at)| (std::cmp::Reverse(*mark), *at));
+pub(super) fn list(snapshot: &Snapshot, base: &str) -> String {
+    let mut named: Vec<_> = steps(snapshot).map(|node| (Mark::of_node(node), node)).collect();
+    named.retain(|(mark, _)| is_news(*mark));
+    named.sort_by_key(|(mark, node)| (std::cmp::Reverse(*mark), node.id));
     if named.is_empty() {
         return String::new();
     }
     let mut out = String::from(r#"<ul class="pipeline-list">"#);
-    for (mark, at) in named.iter().take(LISTED_MAX) {
-        let node = facts.node(*at);
+    for (mark, node) in named.iter().take(LISTED_MAX) {
         _ = write!(out, r#"<li class="{}"><span aria-hidden="true">{}</span> "#, mark.class(), mark.symbol());
         if let Some(job) = &node.job {
-            _ = write!(out, r#"<a href="/jobs/{job}">"#);
+            _ = write!(out, r#"<a href="{base}/jobs/{job}">"#);
         }
-        text::push(&mut out, &label::shortened(&node.label));
+        text::push(&mut out, &label::shortened(&node.label, label::COLUMNS_MAX));
         out.push_str(if node.job.is_some() { "</a>" } else { "" });
-        if let Some(source) = facts.source(*at) {
+        if let Some(source) = source(snapshot, node) {
             out.push_str(", ");
             text::push(&mut out, source);
         }
         out.push_str(": ");
-        facts.state(*at).chars().take(DETAILS_MAX).for_each(|c| text::push_char(&mut out, c));
+        details(snapshot, node).chars().take(DETAILS_MAX).for_each(|c| text::push_char(&mut out, c));
         out.push_str("</li>");
     }
     if named.len() > LISTED_MAX {
@@ -189,4 +248,16 @@ pub(super) fn list(facts: &Facts<'_>) -> String {
 /// Not at rest, and not merely behind something that is not.
 fn is_news(mark: Mark) -> bool {
     mark > Mark::Blocked
+}
+
+/// What tells it from others that are called the same: the element that it was made for, or what its value comes from.
+fn source<'a>(snapshot: &'a Snapshot, node: &'a NodeView) -> Option<&'a str> {
+    let group = node.group.and_then(|group| snapshot.groups.get(group));
+    if let Some(group) = group.filter(|group| !group.label.is_empty()) {
+        return Some(&group.label);
+    }
+    // A gate's value is its last input.
+    let before = |at: &usize| snapshot.nodes[*at].inputs.last().copied().filter(|input| input < at);
+    let first = std::iter::successors(Some(node.id), before).last()?;
+    (first != node.id).then_some(&*snapshot.nodes[first].label)
 }

@@ -11,5 +11,7 @@ mod people_approve_cancel_and_rebuild;
 mod support;
 mod text_of_strangers_stays_text;
 mod the_overview_says_what_runs_where;
+mod the_picture_is_given_to_other_programs;
 mod what_can_not_be_read_is_told_with_what_to_do;
 mod what_comes_after_an_approval_is_told;
+mod what_is_collapsed_is_opened_by_its_address;

@@ -200,9 +200,18 @@ impl Publisher for Put {
     }
 }
 
+/// The head that the test sets.
+pub(crate) fn head() -> Current<String> {
+    monitor_with("head of live", |bindings| Ok(Head(bindings.get(DEFAULT)?)))
+}
+
+/// A build of it.
+pub(crate) fn build(label: &'static str, head: &Current<String>) -> Current<Name> {
+    build_with(head, DEFAULT, label, |_: &Build, head: &String| Name(head.clone()))
+}
+
 fn pipeline(label: &'static str, place: &'static str) -> Current<()> {
-    let head = monitor_with("head of live", |bindings| Ok(Head(bindings.get(DEFAULT)?)));
-    let built = build_with(&head, DEFAULT, label, |_: &Build, head: &String| Name(head.clone()));
+    let built = build(label, &head());
     let key = move |_: &Put| Name(place.to_owned());
     let put = publish_at(&built, DEFAULT, format!("put in {place}"), key, |_, built: &Name| built.clone());
     all([put.ignore()])
@@ -243,9 +252,17 @@ impl Ci {
         label: &'static str,
         place: &'static str,
     ) -> Self {
+        Self::start_of(world, confirm, || pipeline(label, place))
+    }
+
+    pub(crate) fn start_of(
+        world: &World,
+        confirm: Option<Level>,
+        pipeline: impl FnOnce() -> Current<()>,
+    ) -> Self {
         let state = tempfile::tempdir().unwrap();
         let engine = Engine::open(state.path()).unwrap().with(world.clone()).confirm(confirm);
-        let engine = engine.start(|| pipeline(label, place)).unwrap();
+        let engine = engine.start(pipeline).unwrap();
         let events = engine.events();
         world.0.begun.send_replace(true);
         let token = Token::of_dir(state.path()).unwrap();
