@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ci_core::current::{all, build_with, constant};
+use ci_core::current::{all, build_with, constant, input};
 use ci_core::engine::Evaluation;
 use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Unbound};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -66,13 +66,17 @@ async fn work_beside(jobs: u32) -> (Evaluation, usize) {
     let after = ci.handle.evaluation();
     assert_eq!(ci.story(), ["main is 2"]);
     ci.stop().await;
-    let work = Evaluation {
+    (between(before, after), READ.load(Ordering::Relaxed) - read)
+}
+
+/// What was done from one moment to another, but for the time.
+fn between(before: Evaluation, after: Evaluation) -> Evaluation {
+    Evaluation {
         steps: after.steps - before.steps,
         recomputed: after.recomputed - before.recomputed,
         changed: after.changed - before.changed,
         ..Evaluation::default()
-    };
-    (work, READ.load(Ordering::Relaxed) - read)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,4 +85,30 @@ async fn not_what_is_there() {
     assert_eq!(few.1, 0, "no result is looked at again");
     assert!(few.0.steps == 1 && (3..=4).contains(&few.0.recomputed), "{few:?}");
     assert_eq!(work_beside(1000).await, few);
+}
+
+/// What the engine does when one of so many fails that are told together.
+async fn work_of_one(at: usize, members: usize) -> Evaluation {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let (inputs, tested): (Vec<_>, Vec<_>) = (0..members).map(|_| input("red", false)).unzip();
+    let told = tested.into_iter().map(|tested| {
+        tested.try_map(|red| if *red { Err(OpError::permanent("2 of 30 tests fail")) } else { Ok(()) })
+    });
+    let ci = Ci::start(state.path(), &world, || all(told));
+    ci.done().await;
+    let before = ci.handle.evaluation();
+    inputs[at].set(true);
+    assert_eq!(ci.failed().await, "2 of 30 tests fail");
+    let after = ci.handle.evaluation();
+    ci.stop().await;
+    between(before, after)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_how_many_are_told_together_or_where_it_stands() {
+    let few = work_of_one(1, 3).await;
+    assert!(few.steps == 1 && (3..=4).contains(&few.recomputed), "{few:?}");
+    for at in [0, 5_000, 9_999] {
+        assert_eq!(work_of_one(at, 10_000).await, few, "at {at}");
+    }
 }

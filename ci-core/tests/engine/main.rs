@@ -20,6 +20,7 @@ mod a_value_is_kept_while_it_cannot_be_read;
 mod an_attempt_ends_in_time;
 mod an_attempt_that_a_crash_cut_is_settled_by_one_task;
 mod an_operation_runs_only_when_it_is_due;
+mod counts_are_told_without_asking_the_engine;
 mod depth_has_no_limit;
 mod each_step_can_be_followed;
 mod engines_of_one_process_do_not_meet;

@@ -1,4 +1,4 @@
-use ci_core::current::{Activity, active, all, constant, fail, join};
+use ci_core::current::{Activity, active, all, constant, fail, join, list};
 use ci_core::{Current, OpError, testing};
 
 fn red(message: &str) -> Current<()> {
@@ -20,6 +20,7 @@ fn a_failure_rather_than_an_activity_and_the_first_of_each() {
     for (a, b, told) in cases {
         assert_eq!(testing::drive(|| a.and(&b).ignore()).outcome(), told);
         assert_eq!(testing::drive(|| all([a.clone(), b.clone()])).outcome(), told);
+        assert_eq!(testing::drive(|| list([a.clone(), b.clone()]).ignore()).outcome(), told);
         assert_eq!(testing::drive(|| join((&a, &constant(1), &b)).ignore()).outcome(), told);
     }
 }
