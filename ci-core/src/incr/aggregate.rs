@@ -107,7 +107,8 @@ where
         let Self { nodes, dirty, combine, .. } = self;
         let (mut level, mut above) = nodes.split_at_mut(self.leaves);
         while dirty.len() > 1 && level.len() > 1 {
-            // Of two that meet, the second finds the pair up to date, and is not carried further.
+            // Of two that meet, the second finds the pair up to date, and is not carried further (unless it is such
+            // that it never equals itself).
             dirty.retain_mut(|at| {
                 let changed = carry(level, above, *at as usize, combine);
                 *at /= 2;
@@ -124,6 +125,7 @@ where
                 at /= 2;
             }
         }
+        dirty.clear();
         let root = self.nodes.last().unwrap_or(&self.empty);
         let changed = *root != self.value;
         if changed {
@@ -309,6 +311,20 @@ mod tests {
             check(Group::new(String::new(), add, |a: &String, b: &String| minus(a, b)), |row| count(&text(row)), &batches);
             check(Row::default(), letters, &batches);
         }
+    }
+
+    #[test]
+    fn values_that_never_equal_themselves_do_no_harm() {
+        let mut tree = Tree::new(0.0_f64, |a: &f64, b: &f64| a + b);
+        tree.rebuild([1.0, 2.0, 3.0, 4.0].into_iter());
+        assert!(tree.settle());
+        for _ in 0..2 {
+            (0..4).for_each(|at| tree.set(at, f64::NAN));
+            assert!(tree.settle() && tree.value().is_nan());
+        }
+        (0..4).for_each(|at| tree.set(at, 1.0));
+        assert!(tree.settle() && *tree.value() == 4.0);
+        assert!(!tree.settle());
     }
 
     #[test]

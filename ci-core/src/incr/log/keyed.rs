@@ -190,9 +190,9 @@ impl<W: 'static> Graph<W> {
     /// `f` makes a key's subgraph, in a scope that lives as long as the key is there; its item follows the log. A key
     /// that is removed and put again in one step keeps its subgraph.
     ///
-    /// The elements are in no order that means anything, so the aggregate must be commutative ([`Group`](super::super::Group)
-    /// is, [`Tree`](super::super::Tree) if its function is), and `vacant`, which stands for free places, must leave it as
-    /// it is. Where order matters, keep a list ([`Graph::keyed_with`]).
+    /// The elements are in no order that means anything, so the aggregate must be commutative: a
+    /// [`Group`](super::super::Group) is, a [`Tree`](super::super::Tree) if its function is. `vacant` stands for places
+    /// that are free and must leave it as it is. Where order matters, keep a list ([`Graph::keyed_with`]).
     ///
     /// A step costs the keys that the log names, and what is made and released for them, whatever the number of
     /// others. If making an element panics, all elements stay as they were until the log changes again.
