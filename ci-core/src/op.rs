@@ -200,13 +200,17 @@ pub trait Publisher: Send + Sync + 'static {
 
 /// One thing asked of an operation: the key and, for publishers, the value wanted under it.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct Request(Arc<Wanted>);
+
+/// See [`Request`].
+#[derive(Debug)]
+pub struct Wanted {
     /// Identity, together with the operation's id.
     pub key: KeyDigest,
     /// The key as it is stored.
-    pub key_fields: Json,
+    pub key_fields: Fields,
     /// The value wanted; `null` for builders.
-    pub desired_fields: Json,
+    pub desired_fields: Fields,
     /// Identity of the value wanted.
     pub desired: KeyDigest,
     /// One line for people.
@@ -215,18 +219,52 @@ pub struct Request {
 
 impl Request {
     fn new(key_fields: Json, desired_fields: Json, summary: String) -> Self {
-        Self {
-            key: KeyDigest::of(&key_fields),
-            desired: KeyDigest::of(&desired_fields),
-            key_fields,
-            desired_fields,
-            summary: summary.into(),
-        }
+        let (key, desired) = (KeyDigest::of(&key_fields), KeyDigest::of(&desired_fields));
+        Self::stored(key, &key_fields, desired, &desired_fields, &summary)
     }
 
-    /// Whether both ask for the same.
-    pub fn same_as(&self, other: &Self) -> bool {
-        self.key == other.key && self.desired == other.desired
+    /// As it was stored.
+    pub(crate) fn stored(
+        key: KeyDigest,
+        key_fields: &Json,
+        desired: KeyDigest,
+        desired_fields: &Json,
+        summary: &str,
+    ) -> Self {
+        let (key_fields, desired_fields) = (Fields::of(key_fields), Fields::of(desired_fields));
+        Self(Arc::new(Wanted { key, key_fields, desired_fields, desired, summary: summary.into() }))
+    }
+}
+
+impl std::ops::Deref for Request {
+    type Target = Wanted;
+
+    fn deref(&self) -> &Wanted {
+        &self.0
+    }
+}
+
+/// JSON that is kept for long and read seldom: as text, which is a fraction of the size of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fields(Option<Box<str>>);
+
+impl Fields {
+    fn of(json: &Json) -> Self {
+        Self((!json.is_null()).then(|| json.to_string().into()))
+    }
+
+    fn text(&self) -> &str {
+        self.0.as_deref().unwrap_or("null")
+    }
+
+    /// As it was.
+    pub fn json(&self) -> Json {
+        // What is nested too deep to be read again is refused by the store, too, with words.
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+
+    fn typed<T: DeserializeOwned>(&self, what: &str) -> Result<T, OpError> {
+        serde_json::from_str(self.text()).map_err(|error| unreadable(what, error))
     }
 }
 
@@ -307,9 +345,11 @@ fn stored_form<T: Serialize>(value: &T, what: &str) -> Result<Json, OpError> {
 }
 
 fn typed<T: DeserializeOwned>(json: &Json, what: &str) -> Result<T, OpError> {
-    T::deserialize(json).map_err(|e| {
-        OpError::permanent(format!("{what} has a form that this program can't read")).with_source(e)
-    })
+    T::deserialize(json).map_err(|error| unreadable(what, error))
+}
+
+fn unreadable(what: &str, error: serde_json::Error) -> OpError {
+    OpError::permanent(format!("{what} has a form that this program can't read")).with_source(error)
 }
 
 /// A [`Builder`] as an [`Operation`].
@@ -343,7 +383,7 @@ impl<B: Builder> Operation for Build<B> {
     }
 
     fn level(&self, request: &Request) -> Level {
-        typed(&request.key_fields, "the key").map_or(Level::Dangerous, |key| self.0.level(&key))
+        request.key_fields.typed("the key").map_or(Level::Dangerous, |key| self.0.level(&key))
     }
 
     fn pool(&self) -> Option<Pool> {
@@ -355,12 +395,12 @@ impl<B: Builder> Operation for Build<B> {
     }
 
     fn serves(&self, request: &Request) -> bool {
-        typed(&request.key_fields, "the key").is_ok_and(|key| self.0.serves(&key))
+        request.key_fields.typed("the key").is_ok_and(|key| self.0.serves(&key))
     }
 
     fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>> {
         async move {
-            let key = typed(&request.key_fields, "the key")?;
+            let key = request.key_fields.typed("the key")?;
             stored_form(&self.0.build(job, &key).await?, "the result")
         }
         .boxed()
@@ -373,7 +413,7 @@ impl<B: Builder> Operation for Build<B> {
         handle: Option<Json>,
     ) -> BoxFuture<'a, Result<Option<Json>, OpError>> {
         async move {
-            let key = typed(&request.key_fields, "the key")?;
+            let key = request.key_fields.typed("the key")?;
             let found = self.0.resume(job, &key, handle).await?;
             found.map(|value| stored_form(&value, "the result")).transpose()
         }
@@ -386,12 +426,12 @@ impl<B: Builder> Operation for Build<B> {
         request: &'a Request,
         handle: Option<Json>,
     ) -> BoxFuture<'a, Result<(), OpError>> {
-        async move { self.0.abandon(job, &typed(&request.key_fields, "the key")?, handle).await }.boxed()
+        async move { self.0.abandon(job, &request.key_fields.typed("the key")?, handle).await }.boxed()
     }
 
     fn is_valid<'a>(&'a self, request: &'a Request, value: &'a Json) -> BoxFuture<'a, Result<bool, OpError>> {
         async move {
-            match (typed(&request.key_fields, "the key"), typed(value, "the result")) {
+            match (request.key_fields.typed("the key"), typed(value, "the result")) {
                 (Ok(key), Ok(value)) => Ok(self.0.is_valid(&key, &value).await),
                 _ => Ok(false),
             }
@@ -426,7 +466,7 @@ impl<P: Publisher> Publish<P> {
     }
 
     fn parts(request: &Request) -> Result<(P::Key, P::Value), OpError> {
-        Ok((typed(&request.key_fields, "the key")?, typed(&request.desired_fields, "the value")?))
+        Ok((request.key_fields.typed("the key")?, request.desired_fields.typed("the value")?))
     }
 }
 
@@ -452,7 +492,7 @@ impl<P: Publisher> Operation for Publish<P> {
     }
 
     fn level(&self, request: &Request) -> Level {
-        typed(&request.key_fields, "the key").map_or(Level::Dangerous, |key| self.0.level(&key))
+        request.key_fields.typed("the key").map_or(Level::Dangerous, |key| self.0.level(&key))
     }
 
     fn pool(&self) -> Option<Pool> {
@@ -464,7 +504,7 @@ impl<P: Publisher> Operation for Publish<P> {
     }
 
     fn serves(&self, request: &Request) -> bool {
-        typed(&request.key_fields, "the key").is_ok_and(|key| self.0.serves(&key))
+        request.key_fields.typed("the key").is_ok_and(|key| self.0.serves(&key))
     }
 
     fn run<'a>(&'a self, job: &'a Job, request: &'a Request) -> BoxFuture<'a, Result<Json, OpError>> {

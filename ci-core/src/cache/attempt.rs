@@ -219,7 +219,7 @@ impl Run {
     /// An approval is for one run, however often the program is restarted before it: a result that is younger has used
     /// it up.
     fn is_approved(&self) -> bool {
-        let (op, Request { key, desired, .. }) = (self.op.id().as_str(), &self.request);
+        let (op, key, desired) = (self.op.id().as_str(), &self.request.key, &self.request.desired);
         *self.approval.borrow() || self.env.store.has_unused_approval(op, key, desired)
     }
 
@@ -229,8 +229,8 @@ impl Run {
             job: self.job.clone(),
             op: self.op.id().to_string(),
             key: self.request.key,
-            key_fields: self.request.key_fields.clone(),
-            desired: self.request.desired_fields.clone(),
+            key_fields: self.request.key_fields.json(),
+            desired: self.request.desired_fields.json(),
             summary: self.request.summary.to_string(),
             attempt: self.number,
             epoch: self.env.store.epoch(),

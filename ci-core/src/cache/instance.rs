@@ -313,11 +313,6 @@ impl Instance {
 
 /// The request that an attempt of an earlier process was made for.
 pub(super) fn request_of(intent: &Intent) -> Request {
-    Request {
-        key: intent.key,
-        key_fields: intent.key_fields.clone(),
-        desired: KeyDigest::of(&intent.desired),
-        desired_fields: intent.desired.clone(),
-        summary: intent.summary.as_str().into(),
-    }
+    let desired = KeyDigest::of(&intent.desired);
+    Request::stored(intent.key, &intent.key_fields, desired, &intent.desired, &intent.summary)
 }

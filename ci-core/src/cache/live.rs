@@ -60,8 +60,8 @@ impl Cache {
             Some(UnderWay {
                 job: live(instance)?,
                 level: instance.op.level(request),
-                key_fields: request.key_fields.clone(),
-                desired: request.desired_fields.clone(),
+                key_fields: request.key_fields.json(),
+                desired: request.desired_fields.json(),
             })
         })
     }

@@ -31,7 +31,7 @@ impl Puppet {
         let mut cast = self.puppets.cast();
         cast.next += 1;
         let number = cast.next;
-        let (key, desired) = (request.key_fields.clone(), request.desired_fields.clone());
+        let (key, desired) = (request.key_fields.json(), request.desired_fields.json());
         let (step, op) = (cast.step, self.op.id());
         cast.asked.push(Asked { step, op, key, desired, deed: deed.clone() });
         cast.running.push(Running {

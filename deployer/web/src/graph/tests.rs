@@ -133,7 +133,7 @@ fn boxes(html: &str) -> Vec<(String, String, (f64, f64))> {
                     .unwrap_or_default()
                     .to_owned()
             };
-            let place = node.children().filter(|n| has(n, "frame")).last().expect("a rect");
+            let place = node.children().rfind(|n| has(n, "frame")).expect("a rect");
             let number = |name| place.attribute(name).and_then(|n| n.parse().ok()).expect("a number");
             (text("label"), text("state"), (number("x"), number("y")))
         })
