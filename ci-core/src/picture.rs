@@ -1,15 +1,15 @@
 //! The pipeline as a picture, before anybody knows where what stands: boxes, dots, the edges between them, and the
 //! clusters that they are in; and the same as text, for programs that draw: DOT, Mermaid, JSON.
 //!
-//! Operations, monitors and binds are boxes, and so is whatever failed itself. A gate is a dot; the edge from what holds
-//! it back is dashed. The rest is plumbing: lines go past it, but for a dot where many sources meet many users. An edge
-//! that a longer way implies is left out, so that chains are chains. Elements of a list and what is made of an option
-//! stand in clusters.
+//! Operations, monitors and binds are boxes, and so is whatever failed itself. A gate is a dot; the edge from what
+//! holds it back is dashed. The rest is plumbing: lines go past it, but for a dot where many sources meet many users.
+//! An edge that a longer way implies is left out, so that chains are chains. Elements of a list and what is made of an
+//! option stand in clusters.
 //!
-//! What a pipeline offers to collapse is one box until somebody opens it. What is more than a picture can hold is folded:
-//! the elements of the outermost lists first, then these lists, then other groups; in the end one box stands for all
-//! nodes with the same first word of their labels and the same distance from the pipeline's beginning. A folded box
-//! says how many of those that it stands for are in which state. The same snapshot makes the same picture.
+//! What a pipeline offers to collapse is one box until somebody opens it. What is more than a picture can hold is
+//! folded: the elements of the outermost lists first, then these lists, then other groups; in the end one box stands
+//! for all nodes with the same first word of their labels and the same distance from the pipeline's beginning. A folded
+//! box says how many of those that it stands for are in which state. The same snapshot makes the same picture.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -98,11 +98,17 @@ fn class(standing: Standing) -> &'static str {
 /// Inside quotes. Whatever could mean something, to Mermaid, to Markdown or in the markup that becomes of it, is named
 /// by its number.
 fn text(out: &mut String, text: &str) {
-    printable::each(text, |c| match c {
-        '\n' => out.push_str("<br/>"),
-        '"' => out.push_str("#quot;"),
-        ' ' | '.' | ',' | '/' => out.push(c),
-        c if c.is_ascii_punctuation() => _ = write!(out, "#{};", u32::from(c)),
-        c => out.push(c),
+    let mut before = ' ';
+    printable::each(text, |c| {
+        match c {
+            '\n' => out.push_str("<br/>"),
+            '"' => out.push_str("#quot;"),
+            ' ' | '.' | ',' | '/' => out.push(c),
+            c if c.is_ascii_punctuation() => _ = write!(out, "#{};", u32::from(c)),
+            // Even so named, a backslash and an n would be taken for a new line: a word joiner keeps them apart.
+            'n' if before == '\\' => out.push_str("#8288;n"),
+            c => out.push(c),
+        }
+        before = c;
     });
 }

@@ -98,7 +98,7 @@ fn mermaid_gets_nothing_but_text() {
         }
         let rest = rest.replace("<br/>", "\n");
         assert!(rest.chars().all(harmless), "{line}");
-        told.push(plain + &rest);
+        told.push((plain + &rest).replace("\\\u{2060}n", "\\n"));
     }
     for label in LABELS {
         assert!(told.iter().any(|text| text.trim() == label.trim()), "the frame {label:?} in {told:?}");

@@ -20,6 +20,8 @@ use crate::site::Site;
 
 /// How many nodes are listed below the picture.
 const NODES_LISTED: usize = 500;
+/// How many of the groups around a node are told.
+const GROUPS_TOLD_MAX: usize = 8;
 /// How many collapsed values are open at once.
 const OPENED_MAX: usize = 64;
 
@@ -52,6 +54,8 @@ struct Open {
 /// A node as it is listed.
 struct Row {
     label: String,
+    /// The list and the element that it was made for: `branch › live`. Many are called the same.
+    within: Option<String>,
     mark: Mark,
     /// Its state in words, when the mark does not say it all.
     says: Option<String>,
@@ -65,8 +69,15 @@ impl Row {
         let label = |at: &Option<usize>| named(at).map(|node| node.label.as_str());
         // What is done already, or runs, says so itself.
         let would = node.would.as_deref().map(facts::with_short_digests);
+        let outer = |group: &usize| snapshot.groups.get(*group).and_then(|it| it.parent);
+        let groups = std::iter::successors(node.group, outer).take(GROUPS_TOLD_MAX);
+        let mut within: Vec<_> =
+            groups.filter_map(|group| Some(&*snapshot.groups.get(group)?.label)).collect();
+        within.retain(|label| !label.is_empty());
+        within.reverse();
         Self {
             label: node.label.clone(),
+            within: (!within.is_empty()).then(|| within.join(" › ")),
             mark: Mark::of_node(node),
             says: match &node.state {
                 NodeState::Failed { failure } => Some(failure.to_string()),

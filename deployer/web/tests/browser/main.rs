@@ -8,6 +8,7 @@ mod support;
 mod a_long_log_is_followed_without_slowing;
 mod a_lost_connection_leaves_no_gap;
 mod people_act_by_clicking;
+mod people_open_what_is_collapsed;
 mod seen;
 mod text_of_strangers_is_never_obeyed;
 mod the_pages_fit_their_reader;
