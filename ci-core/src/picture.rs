@@ -251,7 +251,7 @@ impl Boxed {
 }
 
 impl Picture {
-    /// Of a snapshot. Takes milliseconds for 10,000 operations.
+    /// Of a snapshot. What it costs grows with the snapshot: not for a thread that others wait for.
     ///
     /// # Errors
     ///
