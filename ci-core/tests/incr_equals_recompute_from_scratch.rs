@@ -2,10 +2,10 @@
 //! ran at most once; and nothing ran that was released in the same step.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ci_core::incr::{Each, Graph, Group, Log as ChangeLog, Node, Row, Scope, Tree};
+use ci_core::incr::{Each, Graph, Group, Log as ChangeLog, Node, Row, Scope, Stats, Tree};
 use proptest::prelude::*;
 
 type Pairs = Vec<(u8, i64)>;
@@ -227,7 +227,8 @@ impl Naive<'_> {
 struct Log {
     ids: AtomicU64,
     calls: AtomicU64,
-    panics: AtomicBool,
+    /// How many panics may still come in this step: no more than are listed, since those are tried again.
+    panics: AtomicUsize,
     ran: Mutex<Vec<(u64, u64)>>,
     dropped: Mutex<Vec<u64>>,
 }
@@ -251,7 +252,9 @@ impl Probe {
 
     fn may_panic(&self) {
         let call = self.log.calls.fetch_add(1, Ordering::Relaxed);
-        if self.log.panics.load(Ordering::Relaxed) && call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60 == 0 {
+        let left = self.log.panics.load(Ordering::Relaxed);
+        if left > 0 && call.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60 == 0 {
+            self.log.panics.store(left - 1, Ordering::Relaxed);
             resume_unwind(Box::new("as asked"));
         }
     }
@@ -588,7 +591,7 @@ impl Both {
     fn step(&mut self, panics: bool) {
         self.log.ran.lock().expect("because nothing panics while it holds the log").clear();
         self.log.dropped.lock().expect("because nothing panics while it holds the log").clear();
-        self.log.panics.store(panics, Ordering::Relaxed);
+        self.log.panics.store(if panics { Stats::PANICKED_MAX } else { 0 }, Ordering::Relaxed);
         let stats = self.graph.propagate();
         self.check_runs();
         assert_eq!(stats.panics, stats.panicked.len() as u64);
