@@ -9,7 +9,7 @@ use crate::score::Score;
 use crate::shape::{FULL, Sizes};
 use crate::work::Workload;
 
-/// What the child is asked for. With it go the work's place in [`WORKS`], the engine's name, and how many changes.
+/// What the child is asked for. With it go the work's place in `WORKS`, the engine's name, and how many changes.
 pub const COUNT: &str = "count";
 
 /// What is counted. The last is what a whole engine's step costs before it does anything.
