@@ -319,7 +319,7 @@ pub trait Operation: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Between the place and the value in a publisher's [`Request::summary`].
+/// Between the place and the value in a publisher's [`Wanted::summary`].
 const BECOMES: &str = " := ";
 
 /// What would be done for a request, as the end of a sentence: `push to team/site:live (sha256:…)`.
@@ -333,7 +333,7 @@ pub(crate) fn deed(op: &dyn Operation, summary: &str) -> String {
 /// The place that a publisher fills, known before its value is.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// See [`Request::key`].
+    /// See [`Wanted::key`].
     pub(crate) key: KeyDigest,
     /// For people.
     pub(crate) name: Arc<str>,
