@@ -1,5 +1,7 @@
 //! What the outside may know about jobs under way.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::Serialize;
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -59,7 +61,9 @@ impl Cache {
             };
             Some(UnderWay {
                 job: live(instance)?,
-                level: instance.op.level(request),
+                // A level that panics fails the job; who asks is told the worst.
+                level: catch_unwind(AssertUnwindSafe(|| instance.op.level(request)))
+                    .unwrap_or(Level::Dangerous),
                 key_fields: request.key_fields.json(),
                 desired: request.desired_fields.json(),
             })

@@ -1,5 +1,8 @@
-use ci_core::Current;
-use ci_core::current::{all, build_with};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ci_core::current::{all, build_with, constant};
+use ci_core::event::{Phase, What};
+use ci_core::{Bind, Bindings, Builder, Current, Engine, Job, Level, OpError, OpId, Unbound};
 
 use crate::support::{Answer, Ci, Make, Name, World, head, make, put};
 
@@ -61,4 +64,50 @@ async fn in_a_read_and_in_a_watch() {
         assert_eq!(ci.story()[0], format!("side: {} side panicked", what.replace(" side", "ing")));
         ci.stop().await;
     }
+}
+
+/// Its level is known when the job asks, and panics when a person does.
+struct Moody(AtomicU32);
+
+impl Bind for Moody {
+    fn bind(_: &Bindings, _: &str) -> Result<Self, Unbound> {
+        Ok(Self(AtomicU32::new(0)))
+    }
+}
+
+impl Builder for Moody {
+    const ID: OpId = OpId::new("moody");
+    const DOES: &'static str = "sulk";
+    const AUTO_CANCEL: bool = true;
+    type Key = Name;
+    type Value = ();
+
+    fn level(&self, _: &Name) -> Level {
+        assert_eq!(self.0.fetch_add(1, Ordering::Relaxed), 0, "asked again");
+        Level::Dangerous
+    }
+
+    async fn build(&self, _: &Job, _: &Name) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_level_that_somebody_asks_for() {
+    let state = tempfile::tempdir().unwrap();
+    let engine = Engine::open(state.path()).unwrap().confirm(Some(Level::Dangerous));
+    let mut events = engine.events();
+    let moody = || build_with(&constant(()), "", "moody", |_: &Moody, ()| Name("x".to_owned()));
+    let engine = engine.start(moody).unwrap();
+    let job = loop {
+        let event = events.recv().await.unwrap();
+        if let What::Job { job, phase: Phase::WaitingForConfirmation, .. } = event.what {
+            break job;
+        }
+    };
+    let told = engine.under_way(job.clone()).await.expect("it waits");
+    assert_eq!(told.level, Level::Dangerous, "the worst, since nobody knows");
+    engine.approve(job, "me").await.unwrap();
+    engine.status().wait_for(|status| status.outcome.is_ok()).await.unwrap();
+    engine.stop().await;
 }
