@@ -123,6 +123,7 @@ pub trait Bind: Sized {
     ///
     /// # Errors
     ///
-    /// [`Unbound`]: the pipeline is refused at start, naming the operation.
+    /// [`Unbound`]: the pipeline is refused at start, naming the operation; in the body of a bind or of a list's element,
+    /// which is made while it runs, it is that one's failure.
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound>;
 }

@@ -172,6 +172,8 @@ pub(crate) struct Cache {
     /// Records on their way to the disk, with somebody to be told.
     errands: JoinSet<()>,
     stopped: bool,
+    /// One that was not at rest when that was last asked.
+    restless: Option<u64>,
 }
 
 /// What attempts work with.
@@ -215,6 +217,7 @@ impl Cache {
             moved: Vec::new(),
             errands: JoinSet::new(),
             stopped: false,
+            restless: None,
         }
     }
 
@@ -287,12 +290,20 @@ impl Cache {
     /// the nodes that have to look again.
     pub(crate) fn settle(&mut self) -> Vec<Id> {
         let released = std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner));
+        // One sweep for all that an instance loses: many may let go of one together.
+        let mut lost: HashMap<u64, HashMap<(Id, KeyDigest), usize>> = HashMap::new();
         for (generation, node, desired) in released {
+            *lost.entry(generation).or_default().entry((node, desired)).or_default() += 1;
+        }
+        for (generation, mut lost) in lost {
             if let Some(instance) = self.instances.get_mut(&generation) {
-                let same = |w: &Wish| w.node == node && w.request.desired == desired;
-                if let Some(at) = instance.wishes.iter().position(same) {
-                    instance.wishes.swap_remove(at);
-                }
+                instance.wishes.retain(|wish| match lost.get_mut(&(wish.node, wish.request.desired)) {
+                    Some(left @ 1..) => {
+                        *left -= 1;
+                        false
+                    }
+                    _ => true,
+                });
                 self.touched.push(generation);
             }
         }
@@ -621,8 +632,14 @@ impl Cache {
 
     /// Whether nothing more is wanted unless something outside changes: attempts that are under way, or looked for,
     /// may still lead to wants of what a crash cut.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.instances.values().all(Instance::is_at_rest)
+    pub(crate) fn is_at_rest(&mut self) -> bool {
+        // One that was not the last time is looked at first: in a busy engine that is all.
+        if self.restless.and_then(|one| self.instances.get(&one)).is_some_and(|one| !one.is_at_rest()) {
+            return false;
+        }
+        let restless = self.instances.iter().find(|(_, instance)| !instance.is_at_rest());
+        self.restless = restless.map(|(generation, _)| *generation);
+        self.restless.is_none()
     }
 
     /// Starts nothing more, and ends every task where it is. Nothing is recorded: what was running is found again by

@@ -152,11 +152,13 @@ impl Drop for Described {
     fn drop(&mut self) {
         let mut inputs = self.plan.inputs();
         self.plan = Box::new(Taken);
+        within::drop_into(self.here.take(), &mut inputs);
         while let Some(input) = inputs.pop() {
             // What others still use stays.
             if let Some(mut described) = Arc::into_inner(input) {
                 inputs.extend(described.plan.inputs());
                 described.plan = Box::new(Taken);
+                within::drop_into(described.here.take(), &mut inputs);
             }
         }
     }

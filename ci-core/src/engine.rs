@@ -35,6 +35,7 @@ use self::handle::Command;
 pub use self::handle::{Handle, JobView, Status};
 pub use self::node_state::{NodeKind, NodeState};
 pub use self::owner::Owner;
+use self::panicked::Panicked;
 pub use self::snapshot::{
     AskedView, CollapseView, GroupKind, GroupView, MovedView, NodeName, NodeView, PlaceView, Snapshot,
     StageView,
@@ -45,6 +46,7 @@ mod evaluation;
 mod handle;
 mod node_state;
 mod owner;
+mod panicked;
 mod portrait;
 mod snapshot;
 
@@ -241,6 +243,7 @@ impl Engine {
             evaluation: evaluation.clone(),
             trace: self.trace,
             abandoned: false,
+            panicked: Panicked::default(),
         };
         let done = Arc::new(watch::Sender::new(false));
         let finished = done.clone();
@@ -292,6 +295,8 @@ struct Running {
     trace: Trace,
     /// Builders' attempts that a crash cut and that nobody wants were settled.
     abandoned: bool,
+    /// Nodes that panicked when they ran last: their values are old, if they have any.
+    panicked: Panicked,
 }
 
 impl Running {
@@ -361,20 +366,26 @@ impl Running {
     fn step_once(&mut self) {
         let began = Instant::now();
         let mut step = Evaluation { steps: 1, ..Evaluation::default() };
+        let mut settled = false;
         for _ in 0..ROUNDS_MAX {
             let stats = self.graph.propagate();
             log(&self.graph, &stats);
+            self.panicked.after(&self.graph, &stats, &self.doubts);
             step.recomputed += stats.recomputed;
             step.changed += stats.changed;
             let world = self.graph.world_mut();
             world.monitors.settle();
             let moved = world.cache.settle();
             if moved.is_empty() {
+                settled = true;
                 break;
             }
             for node in moved {
                 self.graph.invalidate(node);
             }
+        }
+        if !settled {
+            tracing::error!("the pipeline feeds on itself: it goes on moving, though nothing outside does");
         }
         let world = self.graph.world_mut();
         if !self.abandoned && world.monitors.all_read() && world.cache.is_at_rest() {
@@ -384,7 +395,10 @@ impl Running {
         let outcome = match self.graph.get(self.root) {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => Err(reason.what.clone()),
-            None => Err(Pending::Active(Activity::Queued)),
+            None => Err(match self.panicked.first() {
+                Some(why) => Pending::Failed(why.clone()),
+                None => Pending::Active(Activity::Queued),
+            }),
         };
         step.time = began.elapsed();
         let evaluation = {
@@ -411,11 +425,11 @@ impl Running {
         match command {
             Command::Live(reply) => _ = reply.send(cache.live()),
             Command::UnderWay { job, reply } => _ = reply.send(cache.asked_of(&job)),
-            Command::Stages(reply) => _ = reply.send(portrait::stages(&self.graph)),
+            Command::Stages(reply) => _ = reply.send(portrait::stages(&self.graph, &self.panicked)),
             Command::Follow { job, offset, reply } => _ = reply.send(cache.follow(&job, offset)),
             Command::Snapshot(reply) => {
                 let step = self.status.borrow().step;
-                _ = reply.send(portrait::snapshot(&self.graph, step))
+                _ = reply.send(portrait::snapshot(&self.graph, &self.panicked, step))
             }
             Command::Approve { job, by, reply } => cache.approve(&job, &by, reply),
             Command::Rebuild { job, by, reply } => cache.rebuild(&job, &by, reply),

@@ -133,9 +133,19 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+impl Failure {
+    /// How many bytes of a message are kept: it is shown at every node that it blocks. The rest is for the log.
+    pub const MESSAGE_MAX: usize = 8 * 1024;
+}
+
 impl From<&OpError> for Failure {
     fn from(error: &OpError) -> Self {
-        Self { kind: error.kind, message: error.message.clone(), hint: error.hint.clone() }
+        let mut message = error.message.clone();
+        if Self::MESSAGE_MAX < message.len() {
+            message.truncate(message.floor_char_boundary(Self::MESSAGE_MAX));
+            message.push('…');
+        }
+        Self { kind: error.kind, message, hint: error.hint.clone() }
     }
 }
 

@@ -287,11 +287,20 @@ impl Monitors {
     /// Ends a step: monitors that nobody wants any more are asked to end.
     pub(crate) fn settle(&mut self) {
         let released = std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner));
+        // One sweep for all that an instance loses: many may let go of one together.
+        let mut lost: HashMap<u64, HashMap<Id, usize>> = HashMap::new();
         for (generation, node) in released {
+            *lost.entry(generation).or_default().entry(node).or_default() += 1;
+        }
+        for (generation, mut lost) in lost {
             let Some(instance) = self.instances.get_mut(&generation) else { continue };
-            if let Some(at) = instance.nodes.iter().position(|n| *n == node) {
-                instance.nodes.swap_remove(at);
-            }
+            instance.nodes.retain(|node| match lost.get_mut(node) {
+                Some(left @ 1..) => {
+                    *left -= 1;
+                    false
+                }
+                _ => true,
+            });
             if instance.nodes.is_empty() {
                 instance.running.stop = None;
             }

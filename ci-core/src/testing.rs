@@ -426,6 +426,11 @@ impl Driven {
         self.puppets.cast().running.iter().map(|running| running.deed.clone()).collect()
     }
 
+    /// How many values may not hold any more: see [`Status::doubts`](crate::engine::Status::doubts).
+    pub fn doubts(&self) -> usize {
+        self.engine.status().borrow().doubts
+    }
+
     /// How many operations and monitors stand how.
     pub fn counts(&self) -> Counts {
         self.engine.counts()

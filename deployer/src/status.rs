@@ -1,6 +1,6 @@
 //! How the pipeline stands, a line for each thing that is read or done: what `deployer status` prints.
 
-use ci_core::engine::{NodeKind, NodeState, Snapshot};
+use ci_core::engine::{NodeState, Snapshot};
 use ci_core::event::Phase;
 use ci_core::store::Store;
 use ci_core::{Failure, LiveJob, OpError};
@@ -35,7 +35,10 @@ pub(crate) fn of(snapshot: &Snapshot, live: &[LiveJob]) -> Vec<Standing> {
             .map_or_else(|| "what comes before it".to_owned(), |node| node.title().to_owned())
     };
     let before = |at: Option<usize>| at.map_or_else(|| "what comes before it".to_owned(), name);
-    let shown = snapshot.nodes.iter().filter(|node| node.kind != NodeKind::Combinator);
+    // What only combines says nothing of its own, unless it failed itself, or holds on to something old.
+    let shown = snapshot.nodes.iter().filter(|node| {
+        node.kind.is_work() || node.stale.is_some() || matches!(node.state, NodeState::Failed { .. })
+    });
     shown
         .map(|node| {
             let failure =

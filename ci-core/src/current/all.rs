@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Seen, sit};
-use super::rank::Rank;
+use super::rank::Roll;
 use super::{Current, Described, Label, Outcome, Value, replace, unknown};
 use crate::engine::NodeKind;
 use crate::error::OpError;
@@ -101,13 +101,12 @@ impl<T: Value, U: Value> Plan for All<T, U> {
 
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
         let members: Vec<_> = inputs.iter().map(|id| id.typed()).collect();
-        let moved = (0..members.len() as u32).collect();
         let value = match inputs.first() {
             Some(first) => unknown(*first),
             None => Ok((self.done)(&mut std::iter::empty())),
         };
         let (label, done) = (self.label, self.done);
-        let cell = AllCell { label, members, moved, rank: Rank::default(), done, value };
+        let cell = AllCell { label, members, roll: Roll::default(), done, value };
         Ok(to.graph.insert_with_slots(inputs, cell).id())
     }
 }
@@ -115,9 +114,7 @@ impl<T: Value, U: Value> Plan for All<T, U> {
 struct AllCell<T, U> {
     label: &'static str,
     members: Vec<Node<Outcome<T>>>,
-    /// Positions that changed since the last time.
-    moved: Vec<u32>,
-    rank: Rank,
+    roll: Roll,
     done: Done<T, U>,
     value: Outcome<U>,
 }
@@ -126,10 +123,8 @@ impl<T: Value, U: Value> Compute<World> for AllCell<T, U> {
     type Value = Outcome<U>;
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
-        for at in self.moved.drain(..) {
-            self.rank.put(at, cx.get(self.members[at as usize]).as_ref().err());
-        }
-        let new = match self.rank.first() {
+        self.roll.call(&self.members, cx);
+        let new = match self.roll.rank().first() {
             Some(reason) => Err(reason.clone()),
             // What has no value here was skipped.
             None => Ok((self.done)(&mut self.members.iter().filter_map(|at| cx.get(*at).as_ref().ok()))),
@@ -142,7 +137,7 @@ impl<T: Value, U: Value> Compute<World> for AllCell<T, U> {
     }
 
     fn input_changed(&mut self, slot: u32) {
-        self.moved.push(slot);
+        self.roll.moved(slot);
     }
 
     fn answer(&self, question: &mut dyn Any) {
@@ -169,10 +164,9 @@ impl Plan for AllLabelled {
 
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
         let members: Vec<_> = inputs.iter().map(|id| id.typed()).collect();
-        let moved = (0..members.len() as u32).collect();
         let labels = self.labels.clone();
         let value = inputs.first().map_or(Ok(()), |first| unknown(*first));
-        let cell = AllLabelledCell { labels, members, moved, rank: Rank::default(), value };
+        let cell = AllLabelledCell { labels, members, roll: Roll::default(), value };
         Ok(to.graph.insert_with_slots(inputs, cell).id())
     }
 }
@@ -180,8 +174,7 @@ impl Plan for AllLabelled {
 struct AllLabelledCell {
     labels: Arc<[String]>,
     members: Vec<Node<Outcome<()>>>,
-    moved: Vec<u32>,
-    rank: Rank,
+    roll: Roll,
     value: Outcome<()>,
 }
 
@@ -191,7 +184,7 @@ impl AllLabelledCell {
 
     /// All failures as one.
     fn failed(&self) -> Option<OpError> {
-        let failures: Vec<_> = self.rank.failures().collect();
+        let failures: Vec<_> = self.roll.rank().failures().collect();
         let (_, first) = failures.first()?;
         let named = failures.iter().take(Self::NAMED_MAX).map(|(at, _)| self.labels[*at as usize].as_str());
         let mut said = named.collect::<Vec<_>>().join(", ");
@@ -213,13 +206,10 @@ impl Compute<World> for AllLabelledCell {
     type Value = Outcome<()>;
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
-        for at in self.moved.drain(..) {
-            self.rank.put(at, cx.get(self.members[at as usize]).as_ref().err());
-        }
-        let new = match (self.rank.first_active(), self.failed()) {
-            (Some(active), _) => Err(active.clone()),
-            (None, Some(failed)) => super::guarded(cx.me(), || Err(failed)),
-            (None, None) => Ok(()),
+        self.roll.call(&self.members, cx);
+        let new = match self.roll.rank().first_active() {
+            Some(active) => Err(active.clone()),
+            None => super::guarded(cx.me(), || self.failed().map_or(Ok(()), Err)),
         };
         replace(&mut self.value, new)
     }
@@ -229,7 +219,7 @@ impl Compute<World> for AllLabelledCell {
     }
 
     fn input_changed(&mut self, slot: u32) {
-        self.moved.push(slot);
+        self.roll.moved(slot);
     }
 
     fn answer(&self, question: &mut dyn Any) {

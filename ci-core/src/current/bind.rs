@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::home::HomeNo;
 use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Made, Seen, sit};
+use super::within;
 use super::{Current, Described, Label, Outcome, Reason, Value, guarded, replace, unknown};
 use crate::engine::{GroupKind, NodeKind};
 use crate::incr::{Compute, Cx, Id, Node, Scope};
@@ -39,7 +40,10 @@ impl<T: Value> Current<T> {
         label: impl Into<Label>,
         body: impl Fn(&T) -> Current<U> + Send + Sync + 'static,
     ) -> Current<U> {
-        Current::described_by(Bind { label: label.into(), input: self.clone(), body: Arc::new(body) })
+        // What is made later stands in the context that it is written in.
+        let here = within::here();
+        let body = Arc::new(move |value: &T| within::at(&here, || body(value)));
+        Current::described_by(Bind { label: label.into(), input: self.clone(), body })
     }
 }
 
@@ -120,12 +124,16 @@ impl<T: Value, U: Value> Compute<World> for SwitchCell<T, U> {
                     Lowering::new(graph, Some(home)).lower(body).map_err(|not| not.failure())
                 })
             });
-            let now = match made {
-                Ok(result) => {
-                    let outcome = self.outcome.expect("because it was told its outcome before it ran");
+            let joined = made.and_then(|result| {
+                let outcome = self.outcome.expect("because it was told its outcome before it ran");
+                // It panics if the body is made of what it is to become.
+                guarded(me, || {
                     cx.add_input(outcome, 0, result.id(), scope);
-                    Some(Now { scope, of: value, result })
-                }
+                    Ok(Now { scope, of: value, result })
+                })
+            });
+            let old = match joined {
+                Ok(now) => self.now.replace(now),
                 Err(failed) => {
                     cx.release_scope(scope);
                     if let Some(old) = self.now.take() {
@@ -134,7 +142,7 @@ impl<T: Value, U: Value> Compute<World> for SwitchCell<T, U> {
                     return replace(&mut self.value, Err(failed));
                 }
             };
-            if let Some(old) = std::mem::replace(&mut self.now, now) {
+            if let Some(old) = old {
                 cx.release_scope(old.scope);
             }
         }

@@ -21,6 +21,7 @@ use self::settled::Settled;
 use super::home::HomeNo;
 use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Seen, sit};
+use super::within;
 use super::{Activity, Current, Described, Label, Outcome, Pending, Reason, Value, replace, unknown};
 use crate::doubt::Doubt;
 use crate::engine::{GroupKind, NodeKind};
@@ -66,7 +67,8 @@ impl From<String> for Elements {
     }
 }
 
-/// What tells one element of a list from another, and names it for people.
+/// What tells one element of a list from another, and names it for people: two that differ should be shown differently,
+/// too.
 pub trait Key: Ord + Clone + Display + Send + Sync + 'static {}
 
 impl<K: Ord + Clone + Display + Send + Sync + 'static> Key for K {}
@@ -100,7 +102,9 @@ impl<T: Value> Current<Vec<T>> {
     ) -> Current<Vec<U>> {
         let Elements { label, collapsed } = elements.into();
         let name: Arc<dyn Fn(&K) -> String + Send + Sync> = Arc::new(|key| key.to_string());
-        let body = Arc::new(body);
+        // What is made later stands in the context that it is written in.
+        let here = within::here();
+        let body = Arc::new(move |item: &Current<T>| within::at(&here, || body(item)));
         let body: Arc<Body<K, T, U>> = match collapsed {
             None => Arc::new(move |_, item| body(item)),
             Some(under) => Arc::new(move |key: Option<&K>, item: &Current<T>| match key {
@@ -165,7 +169,8 @@ impl<T: Value> Current<Option<T>> {
         body: impl Fn(&Current<T>) -> Current<U> + Send + Sync + 'static,
     ) -> Current<Option<U>> {
         let name: Arc<dyn Fn(&()) -> String + Send + Sync> = Arc::new(|()| String::new());
-        let body: Arc<Body<(), T, U>> = Arc::new(move |_, item| body(item));
+        let here = within::here();
+        let body: Arc<Body<(), T, U>> = Arc::new(move |_, item| within::at(&here, || body(item)));
         let entries = Arc::new(|value: &Option<T>| value.iter().map(|value| ((), value.clone())).collect());
         let (kind, said) = (GroupKind::Option, ["(if any)", "(none)"]);
         let done: Done<U, Option<U>> = |results, _| results.first().cloned().flatten();
@@ -238,6 +243,7 @@ where
         };
         let preview = to.graph.insert(&[distinct.id()], preview);
         let cell = ListCell {
+            label: self.label.clone(),
             distinct,
             members: keyed.members,
             results: keyed.all,
@@ -256,6 +262,7 @@ where
 }
 
 struct ListCell<K, T, U, R> {
+    label: Label,
     distinct: Node<Outcome<Distinct<K, T>>>,
     members: Node<Members<K, Outcome<U>>>,
     results: Node<Outcome<Vec<Option<U>>>>,
@@ -289,10 +296,12 @@ where
                 let error = OpError::permanent(format!("the list has two different elements called {key:?}"));
                 failed = Some(error.with_hint("give them different keys"));
             }
-            Ok(list) => {
+            // Places mean something only if the elements are those of this list.
+            Ok(list) if list.entries.len() == cx.get(self.members).results().len() => {
                 self.order.clone_from(&list.order);
                 self.known = true;
             }
+            Ok(_) => {}
             Err(reason) if !self.known || reason.is_skipped() => {
                 self.known = false;
                 self.doubt = None;
@@ -319,7 +328,8 @@ where
 
     fn answer(&self, question: &mut dyn Any) {
         sit(question, || {
-            let mut seen = Seen::new(NodeKind::Combinator, "", [self.distinct.id()], &self.value);
+            let mut seen =
+                Seen::new(NodeKind::Combinator, self.label.clone(), [self.distinct.id()], &self.value);
             seen.gathers.extend([self.members.id(), self.preview]);
             seen.refreshing = self.refreshing;
             seen.stale = self.doubt.as_ref().map(|doubt| doubt.why.to_string());

@@ -16,6 +16,8 @@ pub(crate) struct HomeNo(u32);
 pub(super) struct Home {
     parent: Option<HomeNo>,
     scope: Scope,
+    /// See [`super::lower::Lowering::preview`].
+    preview: Option<Id>,
     pub(super) nodes: HashMap<u64, Id>,
 }
 
@@ -38,6 +40,7 @@ impl Homes {
         &mut self,
         parent: Option<HomeNo>,
         scope: Scope,
+        preview: Option<Id>,
         is_open: impl Fn(Scope) -> bool,
     ) -> HomeNo {
         if self.slots.len() - self.free.len() >= self.sweep_at {
@@ -48,7 +51,7 @@ impl Homes {
             }
             self.sweep_at = (2 * (self.slots.len() - self.free.len())).max(Self::SWEEP_MIN);
         }
-        let home = Some(Home { parent, scope, nodes: HashMap::new() });
+        let home = Some(Home { parent, scope, preview, nodes: HashMap::new() });
         match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = home;
@@ -63,6 +66,11 @@ impl Homes {
 
     pub(super) fn get_mut(&mut self, no: HomeNo) -> Option<&mut Home> {
         self.slots.get_mut(no.0 as usize)?.as_mut()
+    }
+
+    /// What stands for the element that there is none of, if all in this home is only to be seen.
+    pub(super) fn preview(&self, no: HomeNo) -> Option<Id> {
+        self.slots.get(no.0 as usize)?.as_ref()?.preview
     }
 
     /// The node of a description, in a home or one around it.
@@ -88,7 +96,7 @@ mod tests {
         let mut homes = Homes::default();
         for _ in 0..10_000 {
             let scope = graph.new_scope();
-            homes.open(None, scope, |scope| graph.is_open(scope));
+            homes.open(None, scope, None, |scope| graph.is_open(scope));
             graph.release_scope(scope);
         }
         assert!(homes.slots.len() <= Homes::SWEEP_MIN, "{}", homes.slots.len());

@@ -14,8 +14,9 @@ use crate::ids::JobId;
 use crate::incr::{Compute, Cx, Id, Node};
 
 impl<T: Value> Current<T> {
-    /// The newest job of the operation that this is the value of: there as soon as there is a job, however it goes. Of
-    /// maps of an operation it is that operation's. Of anything else it is a failure.
+    /// The newest job of the operation that this is the value of, however it goes: it is there when the job has begun to
+    /// run, or waits for a person, if not before. Of maps of an operation it is that operation's. Of anything else it is a
+    /// failure.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
@@ -60,7 +61,7 @@ impl<T: Value> JobCell<T> {
             let seen = portrait.seen?;
             at = match (seen.work, seen.kind, &*seen.inputs) {
                 (Some(Work::Stage(stage)), ..) => return Some(stage),
-                (None, NodeKind::Combinator | NodeKind::Collapse, [only, ..]) => *only,
+                (None, NodeKind::Combinator, [only]) | (None, NodeKind::Collapse, [only, ..]) => *only,
                 _ => return None,
             };
         }

@@ -5,11 +5,11 @@
 //! the [homes](super::home) around it.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::home::{HomeNo, Homes};
-use super::tally::Tally;
+use super::tally::{Counted, Tally};
 use super::{Described, Label, Outcome, Value, Wake};
 use crate::bindings::{Bindings, Unbound};
 use crate::cache::Cache;
@@ -71,6 +71,11 @@ pub(crate) trait Plan: Send + Sync + 'static {
     fn label(&self) -> Label;
     /// The descriptions that it is made of, in order.
     fn inputs(&self) -> Vec<Arc<Described>>;
+    /// Whether the node can be made: asked of a whole part of the pipeline before any of it is.
+    fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
+        let _ = to;
+        Ok(())
+    }
     /// Makes the node. `inputs` are the nodes of [`Plan::inputs`], in order.
     fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered>;
 }
@@ -114,13 +119,32 @@ pub(crate) struct Lowering<'a> {
     parent: Option<HomeNo>,
     /// Its own, if somebody asked for it.
     home: Option<HomeNo>,
+    /// It is only to be seen: what stands for the element that there is none of.
+    preview: Option<Id>,
     nodes: HashMap<u64, Id>,
     made: Vec<(Arc<Described>, Id)>,
 }
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(graph: &'a mut Graph<World>, parent: Option<HomeNo>) -> Self {
-        Self { graph, parent, home: None, nodes: HashMap::new(), made: Vec::new() }
+        let preview = parent.and_then(|home| graph.world().homes.preview(home));
+        Self { graph, parent, home: None, preview, nodes: HashMap::new(), made: Vec::new() }
+    }
+
+    /// A part that is only to be seen: nothing in it does anything, whatever it is made of.
+    pub(super) fn preview(mut self, item: Id) -> Self {
+        self.preview = Some(item);
+        self
+    }
+
+    /// For what does something: counted with the others, unless it does nothing.
+    pub(super) fn counted(&self) -> Option<Counted> {
+        self.preview.is_none().then(|| Counted::new(&self.graph.world().tally))
+    }
+
+    /// Why nothing is to be done here.
+    pub(super) fn held_by(&self) -> Option<Id> {
+        self.preview
     }
 
     /// The node of `root`, made with everything it needs that is not there already.
@@ -128,32 +152,35 @@ impl<'a> Lowering<'a> {
         let mut stack = vec![root.description().clone()];
         let number = root.description().number;
         drop(root);
+        let (mut order, mut planned) = (Vec::new(), HashSet::new());
         while let Some(described) = stack.last().cloned() {
-            if self.find(described.number).is_some() {
+            if planned.contains(&described.number) || self.find(described.number).is_some() {
                 stack.pop();
                 continue;
             }
-            let plan_inputs = described.plan.inputs();
-            let contexts = described.contexts();
             let before = stack.len();
             // The first is made first: people see nodes in the order in which they were written.
-            let needed = contexts.iter().chain(&plan_inputs).rev();
-            stack.extend(needed.filter(|i| self.find(i.number).is_none()).cloned());
+            let needed = described.contexts().into_iter().chain(described.plan.inputs()).rev();
+            stack.extend(needed.filter(|i| !planned.contains(&i.number) && self.find(i.number).is_none()));
             if stack.len() == before {
-                let known = |i: &Arc<Described>| self.find(i.number).expect("because it was made above");
-                let inputs: Vec<Id> = plan_inputs.iter().map(known).collect();
-                let contexts: Vec<Id> = contexts.iter().map(known).collect();
-                let id = described.plan.lower(&inputs, &mut self)?;
-                if !contexts.is_empty() {
-                    self.stands_within(id, contexts);
-                }
-                self.nodes.insert(described.number, id);
-                self.made.push((described, id));
+                described.plan.check(&mut self)?;
+                planned.insert(described.number);
+                order.push(described);
                 stack.pop();
             }
         }
-        let root = self.find(number).expect("because it was made above");
-        drop(stack);
+        for described in order {
+            let known = |i: &Arc<Described>| self.find(i.number).expect("because it was made before");
+            let inputs: Vec<Id> = described.plan.inputs().iter().map(known).collect();
+            let contexts: Vec<Id> = described.contexts().iter().map(known).collect();
+            let id = described.plan.lower(&inputs, &mut self)?;
+            if !contexts.is_empty() {
+                self.stands_within(id, contexts);
+            }
+            self.nodes.insert(described.number, id);
+            self.made.push((described, id));
+        }
+        let root = self.find(number).expect("because it was made before");
         self.remember();
         Ok(root.typed())
     }
@@ -194,7 +221,7 @@ impl<'a> Lowering<'a> {
         }
         let scope = self.graph.current_scope();
         let mut homes = std::mem::take(&mut self.graph.world_mut().homes);
-        let home = homes.open(self.parent, scope, |scope| self.graph.is_open(scope));
+        let home = homes.open(self.parent, scope, self.preview, |scope| self.graph.is_open(scope));
         self.graph.world_mut().homes = homes;
         self.home = Some(home);
         home

@@ -7,7 +7,7 @@ use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Seen, sit};
 use super::{Current, Described, Label, Outcome, Pending, Value, guarded, replace, unknown};
 use crate::engine::NodeKind;
-use crate::error::{Failure, OpError};
+use crate::error::{Failure, FailureKind, OpError};
 use crate::incr::{Compute, Cx, Id, Node};
 
 impl<T: Value> Current<T> {
@@ -46,7 +46,8 @@ impl<T: Value> Current<T> {
         Current::described_by(Map { input: self.clone(), f: Arc::new(f) })
     }
 
-    /// Says a failure in other words: it becomes this node's own. A value passes, and so does an activity.
+    /// Says a failure in other words: it becomes this node's own. A value passes, and so does an activity, and that
+    /// something was *skipped*.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }
@@ -172,7 +173,9 @@ impl<T: Value> Compute<World> for MapErrCell<T> {
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         let me = cx.me();
         let new = match cx.get(self.input) {
-            Err(super::Reason { what: Pending::Failed(failure), .. }) => {
+            Err(super::Reason { what: Pending::Failed(failure), .. })
+                if failure.kind != FailureKind::Skipped =>
+            {
                 guarded(me, || Err((self.f)(failure)))
             }
             passed => passed.clone(),

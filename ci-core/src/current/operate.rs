@@ -114,12 +114,18 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
         vec![self.input.description().clone()]
     }
 
-    fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
+    fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
         let (op, fresh) = to.context(&self.label, &self.on, |bindings| (self.make)(bindings, &self.on))?;
-        let player = to.bindings().player::<B>(op.clone());
         if fresh {
-            to.graph.world_mut().cache.register(player.clone());
+            let player = to.bindings().player::<B>(op);
+            to.graph.world_mut().cache.register(player);
         }
+        Ok(())
+    }
+
+    fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
+        let (op, _) = to.context(&self.label, &self.on, |bindings| (self.make)(bindings, &self.on))?;
+        let player = to.bindings().player::<B>(op.clone());
         // A place that can't be written down fails the request, which tells why.
         let place = self.place.as_ref().and_then(|place| place(&op).ok());
         let cell = OperateCell::<O, A, B> {
@@ -132,7 +138,8 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
             want: None,
             kept: None,
             asked: None,
-            counted: Counted::new(&to.graph.world().tally),
+            held_by: to.held_by(),
+            counted: to.counted(),
             value: unknown(inputs[0]),
         };
         Ok(to.add(inputs, cell).id())
@@ -151,7 +158,9 @@ struct OperateCell<O, A, B> {
     kept: Option<Keep>,
     /// What was asked last; kept while the input has no value.
     asked: Option<Asked>,
-    counted: Counted,
+    /// It is only to be seen.
+    held_by: Option<Id>,
+    counted: Option<Counted>,
     value: Outcome<B>,
 }
 
@@ -160,9 +169,10 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         let me = cx.me();
-        let request = match cx.get(self.input) {
-            Ok(input) => guarded(me, || (self.request)(&self.op, input)),
-            Err(reason) => Err(reason.clone()),
+        let request = match (cx.get(self.input), self.held_by) {
+            (Ok(_), Some(item)) => Err(Reason::queued(item)),
+            (Ok(input), None) => guarded(me, || (self.request)(&self.op, input)),
+            (Err(reason), _) => Err(reason.clone()),
         };
         let new = match request {
             Ok(request) => {
@@ -181,7 +191,9 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
                 Err(reason)
             }
         };
-        self.counted.is(&new, me);
+        if let Some(counted) = &mut self.counted {
+            counted.is(&new, me);
+        }
         replace(&mut self.value, new)
     }
 
@@ -251,12 +263,15 @@ impl<M: Monitor> Plan for Watching<M> {
         Vec::new()
     }
 
+    fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
+        self.monitor(to).map(|_| ())
+    }
+
     fn lower(&self, _: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
-        let monitor = (self.make)(to.bindings())
-            .map(Arc::new)
-            .map_err(|unbound| NotLowered::new(&self.label, unbound))?;
+        let monitor = Arc::new(self.monitor(to)?);
         #[cfg(feature = "testing")]
-        if let Some(puppets) = &to.bindings().puppets
+        if to.held_by().is_none()
+            && let Some(puppets) = &to.bindings().puppets
             && !M::GOES_BY_THE_CLOCK
         {
             let parked = Arc::new(puppets.monitor(&*monitor, &self.label));
@@ -266,16 +281,24 @@ impl<M: Monitor> Plan for Watching<M> {
     }
 }
 
+impl<M: Monitor> Watching<M> {
+    fn monitor(&self, to: &Lowering<'_>) -> Result<M, NotLowered> {
+        (self.make)(to.bindings()).map_err(|unbound| NotLowered::new(&self.label, unbound))
+    }
+}
+
 fn watching<M: Monitor>(label: &Label, monitor: Arc<M>, to: &mut Lowering<'_>) -> Id {
-    let counted = Counted::new(&to.graph.world().tally);
-    to.add(&[], WatchingCell { label: label.clone(), monitor, watched: None, counted, value: None }).id()
+    let (label, held_by, counted) = (label.clone(), to.held_by(), to.counted());
+    to.add(&[], WatchingCell { label, monitor, watched: None, held_by, counted, value: None }).id()
 }
 
 struct WatchingCell<M: Monitor> {
     label: Label,
     monitor: Arc<M>,
     watched: Option<Watched>,
-    counted: Counted,
+    /// It is only to be seen.
+    held_by: Option<Id>,
+    counted: Option<Counted>,
     value: Option<Outcome<M::Value>>,
 }
 
@@ -284,6 +307,9 @@ impl<M: Monitor> Compute<World> for WatchingCell<M> {
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         let origin = cx.me();
+        if let Some(item) = self.held_by {
+            return self.value.replace(Err(Reason::queued(item))).is_none();
+        }
         let monitors = &mut cx.world().monitors;
         let watched = self.watched.get_or_insert_with(|| monitors.want(origin, &self.monitor));
         let what = match monitors.read(watched) {
@@ -295,7 +321,9 @@ impl<M: Monitor> Compute<World> for WatchingCell<M> {
             monitor::Reading::Failed(failure) => Err(Pending::Failed(failure)),
         };
         let new = what.map_err(|what| Reason { origin, what });
-        self.counted.is(&new, origin);
+        if let Some(counted) = &mut self.counted {
+            counted.is(&new, origin);
+        }
         let new = Some(new);
         let changed = self.value != new;
         self.value = new;

@@ -23,13 +23,15 @@ pub struct Counts {
     pub retrying: usize,
     /// They failed.
     pub failed: usize,
+    /// They do not apply, or what they are made of does not.
+    pub skipped: usize,
     /// They have no value because something else failed.
     pub blocked: usize,
     /// They have no value because something else has none yet.
     pub waiting: usize,
 }
 
-const CLASSES: usize = 8;
+const CLASSES: usize = 9;
 
 /// The counts of one engine. Clones count together.
 #[derive(Clone, Debug, Default)]
@@ -37,9 +39,9 @@ pub(crate) struct Tally(Arc<[AtomicUsize; CLASSES]>);
 
 impl Tally {
     pub(crate) fn counts(&self) -> Counts {
-        let [ok, queued, running, waiting_for_confirmation, retrying, failed, blocked, waiting] =
+        let [ok, queued, running, waiting_for_confirmation, retrying, failed, skipped, blocked, waiting] =
             std::array::from_fn(|class| self.0[class].load(Ordering::Relaxed));
-        Counts { ok, queued, running, waiting_for_confirmation, retrying, failed, blocked, waiting }
+        Counts { ok, queued, running, waiting_for_confirmation, retrying, failed, skipped, blocked, waiting }
     }
 }
 
@@ -61,12 +63,13 @@ impl Counted {
     pub(super) fn is<T>(&mut self, value: &Outcome<T>, me: Id) {
         let class = match value {
             Ok(_) => 0,
+            Err(reason) if reason.is_skipped() => 6,
             Err(Reason { origin, what: Pending::Active(activity) }) if *origin == me => {
                 class_of_activity(*activity)
             }
             Err(Reason { origin, what: Pending::Failed(_) }) if *origin == me => 5,
-            Err(Reason { what: Pending::Failed(_), .. }) => 6,
-            Err(Reason { what: Pending::Active(_), .. }) => 7,
+            Err(Reason { what: Pending::Failed(_), .. }) => 7,
+            Err(Reason { what: Pending::Active(_), .. }) => 8,
         };
         if class != self.class {
             self.all.0[self.class].fetch_sub(1, Ordering::Relaxed);

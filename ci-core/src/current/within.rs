@@ -30,20 +30,31 @@ thread_local! {
 /// assert_eq!(value_of(image), Ok("debian:13"));
 /// ```
 pub fn within<C: Value, R>(context: &Current<C>, part: impl FnOnce() -> R) -> R {
-    /// Puts back what was there.
-    struct Outer(Option<Arc<Context>>);
+    let outer = here();
+    at(&Some(Arc::new(Context { context: context.description().clone(), outer })), part)
+}
 
-    impl Drop for Outer {
-        fn drop(&mut self) {
-            HERE.set(self.0.take());
-        }
-    }
-
-    let outer = HERE.take();
-    let context = Context { context: context.description().clone(), outer: outer.clone() };
-    let _outer = Outer(outer);
-    HERE.set(Some(Arc::new(context)));
+/// Runs `part` in a context that was kept, and in no other.
+pub(super) fn at<R>(here: &Option<Arc<Context>>, part: impl FnOnce() -> R) -> R {
+    let _outer = Outer(HERE.replace(here.clone()));
     part()
+}
+
+/// Puts back what was there.
+struct Outer(Option<Arc<Context>>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        HERE.set(self.0.take());
+    }
+}
+
+/// Lets go of contexts that nobody else holds, without recursion: what they are goes to `descriptions`.
+pub(super) fn drop_into(mut here: Option<Arc<Context>>, descriptions: &mut Vec<Arc<Described>>) {
+    while let Some(Context { context, outer }) = here.and_then(Arc::into_inner) {
+        descriptions.push(context);
+        here = outer;
+    }
 }
 
 /// Where the caller is.

@@ -5,8 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::NodeState;
+use super::panicked::Panicked;
 use super::snapshot::{AskedView, GroupView, MovedView, NodeName, NodeView, PlaceView, Snapshot, StageView};
-use crate::current::{Made, Portrait, Reason, Seen, Work, World};
+use crate::current::{Made, Pending, Portrait, Reason, Seen, Work, World};
 use crate::error::Failure;
 use crate::incr::{Graph, Id, Scope};
 use crate::op::Place;
@@ -170,7 +171,10 @@ impl Gallery {
         names.into_iter().map(NodeName).collect()
     }
 
-    fn state(&self, at: usize) -> NodeState {
+    fn state(&self, at: usize, panicked: &Panicked) -> NodeState {
+        if let Some(why) = panicked.of(self.sitters[at].id) {
+            return NodeState::own(&Pending::Failed(why.clone()));
+        }
         match &self.sitters[at].seen.reason {
             None => NodeState::Ok,
             Some(Reason { origin, what }) if *origin == self.sitters[at].id => NodeState::own(what),
@@ -207,7 +211,7 @@ impl Hasher for Fnv {
     }
 }
 
-pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
+pub(super) fn snapshot(graph: &Graph<World>, panicked: &Panicked, step: u64) -> Snapshot {
     let gallery = Gallery::of(graph);
     let world = graph.world();
     let names = gallery.names();
@@ -237,7 +241,7 @@ pub(super) fn snapshot(graph: &Graph<World>, step: u64) -> Snapshot {
             collapse: seen.collapse.clone(),
             would,
             inputs: gallery.inputs[at].clone(),
-            state: gallery.state(at),
+            state: gallery.state(at, panicked),
             refreshing,
             job,
             stale,
@@ -283,7 +287,7 @@ fn places(gallery: &Gallery, ids: &[Id]) -> Vec<usize> {
     ids.iter().filter_map(|id| gallery.places.get(id).copied()).collect()
 }
 
-pub(super) fn stages(graph: &Graph<World>) -> Vec<StageView> {
+pub(super) fn stages(graph: &Graph<World>, panicked: &Panicked) -> Vec<StageView> {
     let gallery = Gallery::of(graph);
     let operations = gallery.sitters.iter().enumerate().filter_map(|(at, sitter)| match &sitter.seen.work {
         Some(Work::Stage(stage)) => Some((at, &sitter.seen, stage)),
@@ -296,7 +300,7 @@ pub(super) fn stages(graph: &Graph<World>) -> Vec<StageView> {
             op: stage.op.to_string(),
             publishes: stage.publishes,
             place: stage.place.clone().map(|Place { key, name }| PlaceView { key, name: name.to_string() }),
-            state: gallery.state(at),
+            state: gallery.state(at, panicked),
             asked: stage
                 .asked
                 .as_ref()

@@ -183,6 +183,21 @@ impl<W> Graph<W> {
         self.scope
     }
 
+    /// Whether a node stands in the current scope, or in one around it: so it lives as long as what is made now.
+    pub fn is_around(&self, id: Id) -> bool {
+        let Some(slot) = self.nodes.live(id) else { return false };
+        let mut scope = self.scope.index;
+        loop {
+            if scope == slot.scope {
+                return true;
+            }
+            match self.scopes.get(scope).owner {
+                NONE => return slot.scope == Scope::ROOT.index,
+                owner => scope = self.nodes[owner].scope,
+            }
+        }
+    }
+
     /// Whether a node was not released.
     pub fn is_live(&self, id: Id) -> bool {
         self.nodes.is_live(id)

@@ -10,6 +10,9 @@ fn in_other_words_it_is_this_nodes_own() {
     let t = testing::drive(move || fail::<u8>(OpError::permanent("red")).map_err(worse).ignore());
     assert_eq!(t.states()[..2], ["constant: failed: red", "map_err: failed: the release: red"]);
     assert_eq!(t.outcome(), "failed: the release: red");
+    let skipped = || fail::<()>(OpError::new(FailureKind::Skipped, "no tag"));
+    let worst = |_: &Failure| OpError::permanent("worst");
+    assert_eq!(testing::drive(move || all([skipped().map_err(worst)])).outcome(), "ok", "it is no failure");
     assert_eq!(testing::drive(move || constant(1).map_err(worse).ignore()).outcome(), "ok");
     assert_eq!(
         testing::drive(move || active::<u8>(Activity::Running).map_err(worse).ignore()).outcome(),

@@ -100,6 +100,138 @@ fn a_current_carried_out_of_its_list_is_refused_with_words() {
 }
 
 #[test]
+fn a_current_of_another_element_is_refused_too() {
+    let stolen = std::sync::Arc::new(std::sync::Mutex::new(None::<Current<u8>>));
+    let t = testing::drive(move || {
+        let each = constant(vec![1_u8, 2]).each("n", move |n| {
+            let mut stolen = stolen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            stolen.replace(n.clone()).unwrap_or(n.clone())
+        });
+        each.ignore()
+    });
+    let told = "it belongs to another part of the pipeline, or to another engine";
+    assert!(t.outcome().ends_with(told), "{}", t.outcome());
+}
+
+/// A value whose equality panics where it is odd.
+#[derive(Clone, Debug)]
+struct Touchy(u32);
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(self.0.is_multiple_of(2) && other.0.is_multiple_of(2), "not to be compared");
+        self.0 == other.0
+    }
+}
+
+#[test]
+fn of_a_type_it_is_told_too_and_what_came_of_it_is_not_called_fine() {
+    let (set, n) = input("n", 0_u32);
+    let mut t = testing::drive(move || n.map(|n| Touchy(*n)).map(|touchy| touchy.0).ignore());
+    assert_eq!(t.outcome(), "ok");
+    t.sets(&set, 3);
+    let states = t.states();
+    assert!(states.contains(&"map: failed: panicked: not to be compared (hint: a type that the pipeline uses panicked: its equality, its clone, or its form)".to_owned()), "{states:#?}");
+    assert_eq!(t.doubts(), 1);
+    t.sets(&set, 4);
+    assert_eq!((t.outcome(), t.doubts()), ("ok".to_owned(), 0), "{:#?}", t.states());
+}
+
+/// A value that can't be copied where it is odd.
+#[derive(Debug, PartialEq)]
+struct Sticky(u32);
+
+impl Clone for Sticky {
+    fn clone(&self) -> Self {
+        assert!(self.0.is_multiple_of(2), "not to be copied");
+        Self(self.0)
+    }
+}
+
+#[test]
+fn all_looks_at_every_member_when_one_could_not_be_looked_at() {
+    let (set, first) = input("first", Sticky(1));
+    let mut t = testing::drive(move || {
+        let red = || ci_core::current::fail(ci_core::OpError::permanent("red"));
+        all([first.ignore(), red()])
+    });
+    assert!(t.outcome().starts_with("failed: panicked: not to be copied"), "{}", t.outcome());
+    t.sets(&set, Sticky(2));
+    assert_eq!(t.outcome(), "failed: red", "the second had told what it is while the first had no value");
+}
+
+#[test]
+fn a_key_that_cannot_be_shown_harms_nobody() {
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+    struct Short(&'static str);
+
+    impl std::fmt::Display for Short {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(&self.0[..4])
+        }
+    }
+
+    let (set, list) = input("list", vec![Short("main")]);
+    let mut t = testing::drive(move || list.each("branch", |branch| branch.map(|b| b.0.len())).ignore());
+    t.sets(&set, vec![Short("main"), Short("x")]);
+    assert_eq!(t.outcome(), "ok", "{:#?}", t.states());
+    let shown = t.snapshot().groups.iter().map(|group| group.label.clone()).collect::<Vec<_>>();
+    assert!(shown.contains(&"(a key that can't be shown)".to_owned()), "{shown:?}");
+}
+
+#[test]
+fn a_body_that_needs_what_is_not_bound_does_nothing_at_all() {
+    #[derive(Clone)]
+    struct Client;
+    struct Needy;
+
+    impl ci_core::Bind for Needy {
+        fn bind(bindings: &ci_core::Bindings, on: &str) -> Result<Self, ci_core::Unbound> {
+            bindings.get::<Client>(on).map(|_| Self)
+        }
+    }
+
+    impl ci_core::Builder for Needy {
+        const ID: ci_core::OpId = ci_core::OpId::new("needy");
+        const DOES: &'static str = "need";
+        const AUTO_CANCEL: bool = true;
+        type Key = String;
+        type Value = ();
+
+        fn level(&self, _: &String) -> ci_core::Level {
+            ci_core::Level::Harmless
+        }
+
+        async fn build(&self, _: &ci_core::Job, _: &String) -> Result<(), ci_core::OpError> {
+            unreachable!("nothing is bound")
+        }
+    }
+
+    let t = testing::drive(|| {
+        let list = constant(vec!["a".to_owned()]);
+        let each = list.each("n", |n| {
+            let needy = ci_core::current::build_with(n, "", "needy", |_: &Needy, n: &String| n.clone());
+            all([build(n).ignore(), needy])
+        });
+        each.ignore()
+    });
+    assert_eq!(t.running(), Vec::<String>::new(), "not half of it");
+    assert!(t.outcome().starts_with("failed: needy: the engine has no Client"), "{}", t.outcome());
+}
+
+#[test]
+fn a_body_made_of_what_it_is_to_become_is_refused() {
+    let own = std::sync::Arc::new(std::sync::OnceLock::<Current<u8>>::new());
+    let told = own.clone();
+    let t = testing::drive(move || {
+        let bound = constant(1_u8).bind("part", move |_| told.get().expect("set below").map(|n| n + 1));
+        own.set(bound.clone()).expect("once");
+        bound.ignore()
+    });
+    assert!(t.outcome().starts_with("failed: "), "{}", t.outcome());
+}
+
+#[test]
 fn a_job_is_told_of_operations_only() {
     let mut t = testing::drive(|| {
         let image = build(&head("site"));
@@ -114,6 +246,8 @@ fn a_job_is_told_of_operations_only() {
     assert_eq!(job(&t), "ok", "it has a job though it has no value");
     t.completes("build", "image:1");
     assert_eq!(t.outcome(), "ok");
-    let t = testing::drive(|| active::<u8>(Activity::Running).job().ignore());
-    assert_eq!(t.outcome(), "failed: no operation: it has no job");
+    for other in [active(Activity::Running), constant(1_u8).and(&constant(2)).map(|_| 3)] {
+        let t = testing::drive(move || other.job().ignore());
+        assert_eq!(t.outcome(), "failed: no operation: it has no job");
+    }
 }

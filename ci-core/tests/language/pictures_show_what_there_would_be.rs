@@ -1,4 +1,4 @@
-use ci_core::current::{all, collapse_all, constant, input, labelled, within};
+use ci_core::current::{Counts, all, collapse_all, constant, input, labelled, within};
 use ci_core::engine::{GroupKind, NodeKind, NodeView};
 use ci_core::{FailureKind, testing};
 
@@ -80,7 +80,31 @@ fn what_is_made_later_in_a_context_stands_in_it_too() {
             .ignore()
     });
     let before: Vec<_> = called(&t, "c").context.iter().map(|at| &*t.snapshot().nodes[*at].label).collect();
-    assert_eq!(before, ["b"]);
+    assert_eq!(before, ["b", "a"]);
+}
+
+#[test]
+fn what_there_would_be_does_nothing_whatever_it_is_made_of() {
+    let (set, tag) = input("tag", None::<&str>);
+    let mut t = testing::drive(move || {
+        let image = build(&labelled("commit", "1a2b3c4".to_owned()));
+        // None of this reads the tag; and the last stands in a body of its own.
+        let release = tag.map_some("release", move |_| {
+            let sure = labelled("sure", "x".to_owned());
+            let inner = constant(vec![1]).each("n", |_| deploy("three", &labelled("y", "y".to_owned())));
+            all([deploy("one", &image), deploy("two", &sure), head("notes").ignore(), inner.ignore()])
+        });
+        release.ignore()
+    });
+    assert_eq!(
+        (t.running(), t.outcome()),
+        (vec![], "ok".to_owned()),
+        "not even the image that only it uses is built"
+    );
+    assert_eq!(t.counts(), Counts::default(), "nor is any of it counted");
+    t.sets(&set, Some("v1"));
+    assert_eq!(t.running(), ["build site@1a2b3c4", "update two (x)", "update three (y)"]);
+    t.leaves_the_rest();
 }
 
 #[test]

@@ -46,14 +46,14 @@ where
     }
 
     fn make(&mut self, graph: &mut Graph<World>, key: &K, item: Node<(K, T)>) -> Node<Outcome<U>> {
-        let name = (self.name)(key);
+        let name = self.called(key);
         let take: fn(&(K, T), Id) -> Outcome<T> = |(_, item), _| Ok(item.clone());
         let label: Label = name.clone().into();
         let cell = ItemCell { label: label.clone(), item, take, shown: false, value: None };
         let item = graph.insert(&[item.id()], cell);
         let item =
             Current::described_by(Given { label, node: item.id(), engine: graph.world().wake.clone() });
-        made(graph, self.home, &self.label, || (self.body)(Some(key), &item))
+        made(graph, self.home, &self.label, None, || (self.body)(Some(key), &item))
     }
 
     fn answer(
@@ -65,7 +65,7 @@ where
             let mut seen = Seen::new(NodeKind::Combinator, "", [self.source], &Ok(()));
             let members = elements.map(|(key, scope, result)| Made {
                 kind: GroupKind::Element,
-                label: (self.name)(key),
+                label: self.called(key),
                 preview: false,
                 scope: Some(scope),
                 result: Some(result.id()),
@@ -79,18 +79,34 @@ where
     }
 }
 
-/// The node of what `body` makes; or one that says why there is none.
+impl<K, T, U> Bodies<K, T, U> {
+    /// What people call an element.
+    fn called(&self, key: &K) -> String {
+        let name = std::panic::catch_unwind(AssertUnwindSafe(|| (self.name)(key)));
+        name.unwrap_or_else(|_| "(a key that can't be shown)".to_owned())
+    }
+}
+
+/// The node of what `body` makes; or one that says why there is none. `preview`: it is only to be seen, and this stands
+/// for the element.
 pub(super) fn made<U: Value>(
     graph: &mut Graph<World>,
     home: HomeNo,
     label: &Label,
+    preview: Option<Id>,
     body: impl FnOnce() -> Current<U>,
 ) -> Node<Outcome<U>> {
-    let error = match std::panic::catch_unwind(AssertUnwindSafe(body)) {
-        Ok(current) => match Lowering::new(graph, Some(home)).lower(current) {
-            Ok(node) => return node,
-            Err(not) => not.failure(),
-        },
+    let made = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let body = body();
+        let lowering = Lowering::new(graph, Some(home));
+        match preview {
+            Some(item) => lowering.preview(item).lower(body),
+            None => lowering.lower(body),
+        }
+    }));
+    let error = match made {
+        Ok(Ok(node)) => return node,
+        Ok(Err(not)) => not.failure(),
         Err(panic) => panicked(&*panic),
     };
     graph.insert(&[], ConstantCell::failed(label, &error))
@@ -113,9 +129,13 @@ impl Plan for Given {
         Vec::new()
     }
 
+    fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
+        let here = to.graph.world().wake.is(&self.engine) && to.graph.is_around(self.node);
+        if here { Ok(()) } else { Err(NotLowered::foreign(&self.label)) }
+    }
+
     fn lower(&self, _: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
-        let here = to.graph.world().wake.is(&self.engine) && to.graph.is_live(self.node);
-        if here { Ok(self.node) } else { Err(NotLowered::foreign(&self.label)) }
+        self.check(to).map(|()| self.node)
     }
 }
 

@@ -41,6 +41,8 @@ where
         let empty = Err(Reason::queued(me));
         let new = match cx.get(self.distinct) {
             Ok(list) if list.conflict.is_some() && self.known => Ok(()),
+            // It is known no better than one that was never read.
+            Ok(list) if list.conflict.is_some() => Err(Reason::queued(self.distinct.id())),
             Ok(list) if list.entries.is_empty() => empty,
             Ok(_) => Ok(()),
             Err(reason) if self.known && !reason.is_skipped() => Ok(()),
@@ -76,8 +78,9 @@ where
                         };
                         let item = graph.insert(&[me], cell);
                         let engine = graph.world().wake.clone();
-                        let item = Current::described_by(Given { label: said, node: item.id(), engine });
-                        made(graph, home, &label, || body(None, &item))
+                        let given = Given { label: said, node: item.id(), engine };
+                        let given = Current::described_by(given);
+                        made(graph, home, &label, Some(item.id()), || body(None, &given))
                     });
                     self.result = Some(result.id());
                     if let Some(old) = self.scope.replace(scope) {
