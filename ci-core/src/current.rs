@@ -116,6 +116,7 @@ mod operate;
 mod outcome;
 mod portrait;
 mod rank;
+mod roll;
 mod state;
 mod tally;
 mod timer;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::lower::{Lowering, NotLowered, Plan, World};
 use super::portrait::{Seen, sit};
-use super::rank::Roll;
-use super::{Current, Described, Label, Outcome, Value, replace, unknown};
+use super::rank::Rank;
+use super::roll::Roll;
+use super::{Current, Described, Label, Outcome, Pending, Reason, Value, replace, unknown};
 use crate::engine::NodeKind;
-use crate::error::OpError;
+use crate::error::{Failure, OpError};
 use crate::incr::{Compute, Cx, Id, Node};
 
 /// Done when all are done. Fails as soon as one fails: the first failure by position is told, else the first activity
@@ -27,7 +28,12 @@ use crate::incr::{Compute, Cx, Id, Node};
 /// assert_eq!(value_of(all([])), Ok(()));
 /// ```
 pub fn all(members: impl IntoIterator<Item = Current<()>>) -> Current<()> {
-    Current::described_by(All { label: "all", members: members.into_iter().collect(), done: |_| () })
+    Current::described_by(All {
+        label: "all",
+        labels: None,
+        members: members.into_iter().collect(),
+        done: |_| (),
+    })
 }
 
 /// The values of all, in order. Of reasons why there are none yet, the one that [`all`] would tell is told. What was
@@ -43,7 +49,7 @@ pub fn all(members: impl IntoIterator<Item = Current<()>>) -> Current<()> {
 /// ```
 pub fn list<T: Value>(members: impl IntoIterator<Item = Current<T>>) -> Current<Vec<T>> {
     let done: Done<T, Vec<T>> = |values| values.cloned().collect();
-    Current::described_by(All { label: "list", members: members.into_iter().collect(), done })
+    Current::described_by(All { label: "list", labels: None, members: members.into_iter().collect(), done })
 }
 
 /// The value of a current that need not be there: `None` if it is not.
@@ -79,13 +85,15 @@ pub fn optional<T: Value>(current: Option<Current<T>>) -> Current<Option<T>> {
 pub fn all_labelled<L: Into<String>>(members: impl IntoIterator<Item = (L, Current<()>)>) -> Current<()> {
     let (labels, members): (Vec<String>, Vec<_>) =
         members.into_iter().map(|(label, member)| (label.into(), member)).unzip();
-    Current::described_by(AllLabelled { labels: labels.into(), members })
+    Current::described_by(All { label: "all", labels: Some(labels.into()), members, done: |_| () })
 }
 
 type Done<T, U> = fn(&mut dyn Iterator<Item = &T>) -> U;
 
 struct All<T, U> {
     label: &'static str,
+    /// What its members are called, if it tells their failures together.
+    labels: Option<Arc<[String]>>,
     members: Vec<Current<T>>,
     done: Done<T, U>,
 }
@@ -105,14 +113,15 @@ impl<T: Value, U: Value> Plan for All<T, U> {
             Some(first) => unknown(*first),
             None => Ok((self.done)(&mut std::iter::empty())),
         };
-        let (label, done) = (self.label, self.done);
-        let cell = AllCell { label, members, roll: Roll::default(), done, value };
+        let (label, labels, done) = (self.label, self.labels.clone(), self.done);
+        let cell = AllCell { label, labels, members, roll: Roll::default(), done, value };
         Ok(to.graph.insert_with_slots(inputs, cell).id())
     }
 }
 
 struct AllCell<T, U> {
     label: &'static str,
+    labels: Option<Arc<[String]>>,
     members: Vec<Node<Outcome<T>>>,
     roll: Roll,
     done: Done<T, U>,
@@ -124,8 +133,16 @@ impl<T: Value, U: Value> Compute<World> for AllCell<T, U> {
 
     fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
         self.roll.call(&self.members, cx);
-        let new = match self.roll.rank().first() {
-            Some(reason) => Err(reason.clone()),
+        let rank = self.roll.rank();
+        let reason = match &self.labels {
+            None => rank.first().cloned(),
+            Some(labels) => rank.first_active().cloned().or_else(|| {
+                let what = Pending::Failed(Arc::new(Failure::from(&together(rank, labels)?)));
+                Some(Reason { origin: cx.me(), what })
+            }),
+        };
+        let new = match reason {
+            Some(reason) => Err(reason),
             // What has no value here was skipped.
             None => Ok((self.done)(&mut self.members.iter().filter_map(|at| cx.get(*at).as_ref().ok()))),
         };
@@ -143,89 +160,30 @@ impl<T: Value, U: Value> Compute<World> for AllCell<T, U> {
     fn answer(&self, question: &mut dyn Any) {
         sit(question, || {
             let inputs: Vec<_> = self.members.iter().map(|member| member.id()).collect();
-            Seen::new(NodeKind::Combinator, self.label, inputs, &self.value)
+            let seen = Seen::new(NodeKind::Combinator, self.label, inputs, &self.value);
+            if self.labels.is_some() { seen.shown() } else { seen }
         });
     }
 }
 
-struct AllLabelled {
-    labels: Arc<[String]>,
-    members: Vec<Current<()>>,
-}
+/// How many failures are named together.
+const NAMED_MAX: usize = 20;
 
-impl Plan for AllLabelled {
-    fn label(&self) -> Label {
-        "all".into()
+/// All failures as one.
+fn together(rank: &Rank, labels: &[String]) -> Option<OpError> {
+    let failures: Vec<_> = rank.failures().collect();
+    let (_, first) = failures.first()?;
+    let named = failures.iter().take(NAMED_MAX).map(|(at, _)| labels[*at as usize].as_str());
+    let mut said = named.collect::<Vec<_>>().join(", ");
+    if failures.len() > NAMED_MAX {
+        said.push_str(&format!(" and {} more", failures.len() - NAMED_MAX));
     }
-
-    fn inputs(&self) -> Vec<Arc<Described>> {
-        self.members.iter().map(|member| member.description().clone()).collect()
-    }
-
-    fn lower(&self, inputs: &[Id], to: &mut Lowering<'_>) -> Result<Id, NotLowered> {
-        let members: Vec<_> = inputs.iter().map(|id| id.typed()).collect();
-        let labels = self.labels.clone();
-        let value = inputs.first().map_or(Ok(()), |first| unknown(*first));
-        let cell = AllLabelledCell { labels, members, roll: Roll::default(), value };
-        Ok(to.graph.insert_with_slots(inputs, cell).id())
-    }
-}
-
-struct AllLabelledCell {
-    labels: Arc<[String]>,
-    members: Vec<Node<Outcome<()>>>,
-    roll: Roll,
-    value: Outcome<()>,
-}
-
-impl AllLabelledCell {
-    /// How many are named.
-    const NAMED_MAX: usize = 20;
-
-    /// All failures as one.
-    fn failed(&self) -> Option<OpError> {
-        let failures: Vec<_> = self.roll.rank().failures().collect();
-        let (_, first) = failures.first()?;
-        let named = failures.iter().take(Self::NAMED_MAX).map(|(at, _)| self.labels[*at as usize].as_str());
-        let mut said = named.collect::<Vec<_>>().join(", ");
-        if failures.len() > Self::NAMED_MAX {
-            said.push_str(&format!(" and {} more", failures.len() - Self::NAMED_MAX));
-        }
-        said.push_str(" failed");
-        let agree = failures.iter().all(|(_, failure)| failure.message == first.message);
-        let said = if agree { format!("{said}: {}", first.message) } else { said };
-        let error = OpError::new(first.kind, said);
-        Some(match first.hint.as_ref().filter(|_| agree) {
-            Some(hint) => error.with_hint(hint.clone()),
-            None => error,
-        })
-    }
-}
-
-impl Compute<World> for AllLabelledCell {
-    type Value = Outcome<()>;
-
-    fn recompute(&mut self, cx: &mut Cx<'_, World>) -> bool {
-        self.roll.call(&self.members, cx);
-        let new = match self.roll.rank().first_active() {
-            Some(active) => Err(active.clone()),
-            None => super::guarded(cx.me(), || self.failed().map_or(Ok(()), Err)),
-        };
-        replace(&mut self.value, new)
-    }
-
-    fn value(&self) -> &Outcome<()> {
-        &self.value
-    }
-
-    fn input_changed(&mut self, slot: u32) {
-        self.roll.moved(slot);
-    }
-
-    fn answer(&self, question: &mut dyn Any) {
-        sit(question, || {
-            let inputs: Vec<_> = self.members.iter().map(|member| member.id()).collect();
-            Seen::new(NodeKind::Combinator, "all", inputs, &self.value).shown()
-        });
-    }
+    said.push_str(" failed");
+    let agree = failures.iter().all(|(_, failure)| failure.message == first.message);
+    let said = if agree { format!("{said}: {}", first.message) } else { said };
+    let error = OpError::new(first.kind, said);
+    Some(match first.hint.as_ref().filter(|_| agree) {
+        Some(hint) => error.with_hint(hint.clone()),
+        None => error,
+    })
 }
