@@ -1,8 +1,5 @@
 //! Who blocks the engine's thread is told by name, after a few times at the latest.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ci_core::Engine;
@@ -11,24 +8,12 @@ use ci_core::current::input;
 /// More than is needed for a closure to be noticed.
 const TIMES: u32 = 5;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+#[path = "support/log.rs"]
+mod log;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_closure_is_named_in_the_log() {
-    let log = Log::default();
-    let to = log.clone();
-    tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || to.clone()).init();
+    let log = log::Log::heard();
     let state = tempfile::tempdir().unwrap();
     let (set, page) = input("page", 0);
     let slow = page.map(|page| {
@@ -44,7 +29,7 @@ async fn a_slow_closure_is_named_in_the_log() {
         status.wait_for(|status| u64::from(time) < status.step).await.unwrap();
     }
     engine.stop().await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let told: Vec<_> = log.lines().filter(|line| line.contains("map of page took ")).collect();
     assert!(!told.is_empty() && told.iter().all(|line| line.contains("WARN")), "{log}");
 }

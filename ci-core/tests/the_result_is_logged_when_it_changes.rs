@@ -1,30 +1,14 @@
 //! One line for each change of what the whole pipeline comes to, and none for a step that leaves it as it was.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 
 use ci_core::current::input;
 use ci_core::{Engine, OpError};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+#[path = "support/log.rs"]
+mod log;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_result_is_logged_when_it_changes() {
-    let log = Log::default();
-    let to = log.clone();
-    tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || to.clone()).init();
+    let log = log::Log::heard();
     let state = tempfile::tempdir().unwrap();
     let (set, left) = input("left", 9);
     let pipeline = left.try_map(|left| match left {
@@ -39,7 +23,7 @@ async fn the_result_is_logged_when_it_changes() {
         status.wait_for(|status| step <= status.step).await.unwrap();
     }
     engine.stop().await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let results: Vec<_> =
         log.lines().filter_map(|line| line.split_once("Result: ")).map(|(_, r)| r).collect();
     assert_eq!(results, ["ok", "failed: too few are left", "ok"], "{log}");
