@@ -83,6 +83,27 @@ fn holder(file: &mut File) -> Option<u32> {
 }
 
 fn is_gone(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // One that has ended, but that nobody has asked for its end yet, holds a number and nothing else.
+    let is_ended = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z"));
+    process.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+        || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(is_ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_was_killed_is_gone_before_its_parent_asks() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("it starts");
+        assert!(!is_gone(child.id()));
+        let pid = Pid::from_child(&child);
+        child.kill().expect("it is ours");
+        // Until it has ended, and is still to be asked for.
+        let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), ended).expect("it is ours");
+        assert!(is_gone(child.id()));
+        child.wait().expect("it is ours");
+    }
 }
