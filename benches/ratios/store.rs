@@ -46,6 +46,8 @@ fn records(n: u32, epoch: u64) -> [Record; 2] {
         desired: json!(null),
         summary: format!("build image from site@{n:08x}"),
         attempt: 1,
+        build: 1,
+        renews: None,
         epoch,
         queued_at_ms: at_ms,
         started_at_ms: at_ms,

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::engines::{ANY_FOLD, CORE, INCREMENTAL, INCREMENTAL_MAP, WHOLE};
 use crate::measure::{
-    BUILD, BUILD_LARGE, FLOOD, IN_MEMORY, LAST, ON_DISK, ONCE, P50, POSITION, STAGE, TWICE,
+    BUILD, BUILD_LARGE, FLOOD, HERE, IN_MEMORY, INGEST, LAST, MASKED, ON_DISK, ONCE, P50, POSITION, QUEUED,
+    STAGE, STEP, TWICE,
 };
 use crate::score::Score;
+use crate::shape::FULL;
 use crate::work::Workload;
 
 /// A bound on something that was measured.
@@ -182,6 +184,24 @@ pub const GATES: &[Bound] = &[
         unit: Times,
         measured: |score| score.of(ON_DISK, TWICE).ratio,
     },
+    Bound {
+        name: "a job's output: its log, masked, ÷ cat > file",
+        limit: AtMost(3.0),
+        unit: Times,
+        measured: |score| score.of(INGEST, MASKED).ratio,
+    },
+    Bound {
+        name: "a job's output: its log, masked, bytes each second",
+        limit: AtLeast(50e6),
+        unit: Bytes,
+        measured: |score| Some(FULL.output as f64 / score.of(INGEST, MASKED).seconds?),
+    },
+    Bound {
+        name: "a step while a job writes 1 GB ÷ while nobody does",
+        limit: AtMost(1.5),
+        unit: Times,
+        measured: |score| score.of(STEP, HERE).ratio,
+    },
 ];
 
 const fn at_most(name: &'static str, bound: f64, unit: Unit, measured: fn(&Score) -> Option<f64>) -> Bound {
@@ -202,6 +222,9 @@ pub const TARGETS: &[Bound] = &[
     at_most("W7, core", 0.28e-6, Time, |score| score.of(BATCH, CORE.name).seconds),
     at_most("memory, a node of the core", 115.0, Bytes, |score| score.of(BUILD, CORE.name).bytes),
     at_most("memory, a node of a pipeline", 150.0, Bytes, |score| score.of(BUILD, WHOLE.name).bytes),
+    at_most("memory, a queued job with its operation", 2048.0, Bytes, |score| {
+        score.of(QUEUED, WHOLE.name).bytes
+    }),
     at_most("1.2 million nodes, core: build", 0.25, Time, |score| score.of(BUILD_LARGE, CORE.name).seconds),
     at_most("1.2 million nodes, core: a change", 1.3e-6, Time, |score| score.of(LARGE, CORE.name).seconds),
     at_most("10,000 operations, state in memory", 0.2, Time, |score| score.of(IN_MEMORY, ONCE).seconds),

@@ -10,15 +10,19 @@ use crate::work::Work;
 mod build;
 mod changes;
 mod instructions;
+mod logs;
 mod memory;
 mod operations;
+mod queue;
 mod wakeup;
 
 pub use self::build::{BUILD, BUILD_LARGE, ENGINE};
 pub use self::changes::{FIRST, LAST, POSITION, USUAL};
 pub use self::instructions::{COUNT, count};
+pub use self::logs::{HERE, INGEST, MASKED, STEP};
 pub use self::memory::STAGE;
 pub use self::operations::{IN_MEMORY, ON_DISK, ONCE, TWICE};
+pub use self::queue::QUEUED;
 pub use self::wakeup::{FLOOD, P50, P99};
 
 /// How many turns each contender has.
@@ -31,8 +35,10 @@ pub fn all(score: &mut Score, sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) {
     changes::measure(score, sizes, wanted);
     build::measure(score, sizes, wanted);
     memory::measure(score, sizes, wanted);
+    queue::measure(score, sizes, wanted);
     wakeup::measure(score, sizes, wanted);
     operations::measure(score, sizes, wanted);
+    logs::measure(score, sizes, wanted);
     instructions::measure(score, sizes, wanted);
 }
 

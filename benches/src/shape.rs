@@ -17,8 +17,12 @@ pub struct Sizes {
     pub list: usize,
     /// Operations under one list.
     pub operations: usize,
+    /// Jobs that wait in one pool.
+    pub queued: usize,
     /// Jobs in the store.
     pub jobs: u32,
+    /// What a job writes, bytes: not so much that its log is full.
+    pub output: usize,
 }
 
 /// What figures are told of.
@@ -30,12 +34,24 @@ pub const FULL: Sizes = Sizes {
     large: 10,
     list: 1000,
     operations: 10_000,
+    queued: 20_000,
     jobs: 50_000,
+    output: 60_000_000,
 };
 
 /// For tests.
-pub const SMALL: Sizes =
-    Sizes { chain: 50, leaves: 100, repos: 10, heads: 5, large: 2, list: 20, operations: 20, jobs: 20 };
+pub const SMALL: Sizes = Sizes {
+    chain: 50,
+    leaves: 100,
+    repos: 10,
+    heads: 5,
+    large: 2,
+    list: 20,
+    operations: 20,
+    queued: 50,
+    jobs: 20,
+    output: 100_000,
+};
 
 /// Steps after each head.
 pub const STEPS: usize = 5;

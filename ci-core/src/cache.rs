@@ -19,7 +19,9 @@
 //!    stopped, if it says so, and nothing is recorded but that; an active publisher runs on to its end.
 //! 6. *What was published is watched* for as long as it is wanted: what somebody else made of it is told, not undone. See
 //!    [`drift`].
-//! 7. *Nobody wants what a crash cut.* Publishers' attempts are gone on with at start, each by an instance that nobody
+//! 7. *It is made again although it is there:* its time is over, or a person asked. Meanwhile it serves. See [`latch`] and
+//!    [`expiry`].
+//! 8. *Nobody wants what a crash cut.* Publishers' attempts are gone on with at start, each by an instance that nobody
 //!    wants yet: a half-made change is not left so while something newer is built. Builders' are given up when all that
 //!    is wanted has been asked for and is at rest.
 //!
@@ -31,23 +33,26 @@
 //! when it is durable.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::Instant;
 
-use crate::clock;
+use crate::clock::Clock;
+use crate::current::Activity;
 use crate::doubt::Doubts;
-use crate::error::{Failure, FailureKind};
+use crate::error::Failure;
 use crate::event::{Events, Phase, What};
 use crate::ids::{JobId, KeyDigest, OpId};
 use crate::incr::Id;
 use crate::job::Cancel;
+use crate::log_rules::LogRules;
 use crate::op::{Operation, Request};
 use crate::pace::Pace;
+use crate::pool::Priority;
+use crate::secret::Secrets;
 use crate::store::{JobFilter, OpenIntent, Store};
 
 pub use self::commands::Refused;
@@ -56,40 +61,29 @@ use self::foresight::Known;
 pub use self::foresight::{Due, Foreseen, foresee_build, foresee_publish};
 pub use self::guard::Guard;
 use self::instance::{Attempt, Instance, Order, State, Wish};
+use self::latch::{Latch, Old};
 pub use self::live::{LiveJob, UnderWay};
+pub(crate) use self::news::{Message, News};
 pub use self::retry::{ATTEMPTS_MAX, RETRY_DELAY_MAX, RETRY_DELAY_MIN};
+use self::want::{GivenUp, Lost};
+pub(crate) use self::want::{Keep, Want};
 
 mod attempt;
 mod commands;
 mod drift;
+mod expiry;
 mod foresight;
 mod guard;
 mod instance;
+mod latch;
 mod leave;
 mod live;
+mod news;
 mod retry;
+mod want;
 
 /// See [`Pace::cancel_grace`].
 pub(crate) const CANCEL_GRACE: Duration = Duration::from_secs(15);
-
-/// What the tasks tell the engine's thread.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// To an instance.
-    Of { generation: u64, news: News },
-    /// The stored result of a key does not count any more, durably.
-    Invalidated { op: String, key: KeyDigest },
-}
-
-#[derive(Debug)]
-pub(crate) enum News {
-    Checked { stands: bool },
-    Unchecked { failure: Arc<Failure>, pause: Duration },
-    Moved(Phase),
-    Ended(Result<Arc<Json>, Arc<Failure>>),
-    RetryDue,
-    Drifted(Option<Arc<Failure>>),
-}
 
 /// What an operation's result is, as its nodes see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,72 +91,23 @@ pub(crate) enum Reading {
     /// It has its value.
     Done(Arc<Json>),
     /// Not yet.
-    Active(crate::current::Activity),
+    Active(Activity),
     /// It has none.
     Failed(Arc<Failure>),
-}
-
-/// Names an instance in [`Cache::want`]' answer. Dropping it says that the node no longer wants it; that takes effect
-/// after the step.
-#[derive(Debug)]
-pub(crate) struct Want {
-    generation: u64,
-    node: Id,
-    desired: KeyDigest,
-    key: KeyDigest,
-    released: Arc<Mutex<Vec<(u64, Id, KeyDigest)>>>,
-}
-
-impl Want {
-    /// Which instance it is of.
-    pub(crate) fn instance(&self) -> u64 {
-        self.generation
-    }
-
-    /// Whether it is what `request` asks for.
-    pub(crate) fn is_for(&self, request: &Request) -> bool {
-        self.key == request.key && self.desired == request.desired
-    }
-}
-
-impl Drop for Want {
-    fn drop(&mut self) {
-        let released = (self.generation, self.node, self.desired);
-        self.released.lock().unwrap_or_else(PoisonError::into_inner).push(released);
-    }
-}
-
-/// Says that what was published is to be watched further. Dropping it says that it is not; see [`Cache::keep`].
-#[derive(Debug)]
-pub(crate) struct Keep {
-    generation: u64,
-    released: Arc<Mutex<Vec<u64>>>,
-}
-
-impl Keep {
-    /// Which instance it is of.
-    pub(crate) fn instance(&self) -> u64 {
-        self.generation
-    }
-}
-
-impl Drop for Keep {
-    fn drop(&mut self) {
-        self.released.lock().unwrap_or_else(PoisonError::into_inner).push(self.generation);
-    }
 }
 
 /// All instances of one engine. See the module's story.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    env: Env,
+    env: Arc<Env>,
     operations: Vec<Arc<dyn Operation>>,
-    instances: HashMap<u64, Instance>,
+    /// Each in a box: a table has room for twice as many as it holds.
+    instances: HashMap<u64, Box<Instance>>,
     by_key: HashMap<(OpId, KeyDigest), u64>,
     next_generation: u64,
-    released: Arc<Mutex<Vec<(u64, Id, KeyDigest)>>>,
-    /// Of dropped [`Keep`]s.
-    let_go: Arc<Mutex<Vec<u64>>>,
+    /// The newest want's.
+    newest_want: u64,
+    given_up: GivenUp,
     /// Instances to look at when the step ends.
     touched: Vec<u64>,
     /// Nodes to look again.
@@ -171,21 +116,27 @@ pub(crate) struct Cache {
     newest_job_ms: u64,
     /// Records on their way to the disk, with somebody to be told.
     errands: JoinSet<()>,
+    /// Who asked for a rebuild in this step, and of what.
+    asked: Vec<(u64, Reply<Option<JobId>>)>,
     stopped: bool,
     /// One that was not at rest when that was last asked.
     restless: Option<u64>,
 }
 
-/// What attempts work with.
-#[derive(Clone, Debug)]
+/// What attempts work with: shared, since many may wait.
+#[derive(Debug)]
 pub(crate) struct Env {
     pub(crate) store: Store,
     pub(crate) events: Events,
     pub(crate) guard: Guard,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) mailbox: mpsc::Sender<Message>,
+    /// What is on record goes by it, and how long it is valid.
+    pub(crate) clock: Clock,
     pub(crate) pace: Pace,
     pub(crate) doubts: Doubts,
+    pub(crate) secrets: Secrets,
+    pub(crate) log_rules: LogRules,
 }
 
 impl Env {
@@ -206,16 +157,17 @@ impl Cache {
         let newest = env.store.jobs(&JobFilter::default(), 1);
         Self {
             newest_job_ms: newest.first().and_then(|job| job.intent.job.at_ms()).unwrap_or_default(),
-            env,
+            env: Arc::new(env),
             operations: Vec::new(),
             instances: HashMap::new(),
             by_key: HashMap::new(),
             next_generation: 0,
-            released: Arc::default(),
-            let_go: Arc::default(),
+            newest_want: 0,
+            given_up: GivenUp::default(),
             touched: Vec::new(),
             moved: Vec::new(),
             errands: JoinSet::new(),
+            asked: Vec::new(),
             stopped: false,
             restless: None,
         }
@@ -226,28 +178,48 @@ impl Cache {
         self.operations.push(op);
     }
 
-    /// Says that `node` wants what `request` asks for. The answer is the newest [`Reading`]'s key; it starts to move
-    /// when the step ends.
-    pub(crate) fn want(&mut self, node: Id, op: &Arc<dyn Operation>, request: Request) -> Want {
+    /// Says that `node` wants what `request` asks for, and how long it uses a result. The answer is the newest
+    /// [`Reading`]'s key; it starts to move when the step ends.
+    pub(crate) fn want(
+        &mut self,
+        node: Id,
+        op: &Arc<dyn Operation>,
+        request: Request,
+        valid_for: Option<Duration>,
+    ) -> Want {
         let generation = self.instance(op, &request);
-        let want = Want {
-            generation,
-            node,
-            desired: request.desired,
-            key: request.key,
-            released: self.released.clone(),
-        };
+        self.newest_want += 1;
+        let number = self.newest_want;
         if let Some(instance) = self.instances.get_mut(&generation) {
-            if instance.wishes.is_empty()
-                && let State::Finished(stored) = &instance.state
-                && stored.desired == want.desired
+            // Contexts do not change the answer. The newest has the credentials that are good now.
+            instance.op = op.clone();
+            let is_first = instance.wishes.is_empty();
+            instance.wishes.push(Wish { node, request: request.clone(), valid_for });
+            if let State::Finished(stored) = &instance.state
+                && stored.desired == request.desired
             {
-                self.env.events.emit(stored.reused(instance.op.id()));
+                if is_first {
+                    self.env.events.emit(stored.reused(instance.op.id()));
+                } else if !self.given_up.is_of(generation) {
+                    // It does not just change hands: somebody new comes to use what others have for long.
+                    self.ask_again(generation, number);
+                }
             }
-            instance.wishes.push(Wish { node, request });
         }
         self.touched.push(generation);
-        want
+        Want { generation, node, request, number, given_up: self.given_up.clone() }
+    }
+
+    /// Whether the value of a builder still stands, for wants from this number on. What was published is watched.
+    fn ask_again(&mut self, generation: u64, number: u64) {
+        let Some(instance) = self.instances.get_mut(&generation) else { return };
+        let State::Finished(stored) = &instance.state else { return };
+        let (Ok(value), false) = (&stored.result, instance.op.publishes()) else { return };
+        let (op, request) = (instance.op.clone(), instance.desired.clone());
+        let check = check(self.env.clone(), generation, op, request, value.clone(), News::Checked);
+        let (stored, task) = (stored.clone(), Owned(self.env.runtime.spawn(check)));
+        instance.latch = Some(Box::new(Latch::before(stored.clone(), number)));
+        instance.state = State::Checking { stored: Box::new(stored), unknown: None, task };
     }
 
     /// What was published for `want` is looked after further, though nobody wants it for now: what comes before it has no
@@ -256,14 +228,15 @@ impl Cache {
         let instance =
             self.instances.get_mut(&want.generation).filter(|instance| instance.watch.is_some())?;
         instance.kept += 1;
-        Some(Keep { generation: want.generation, released: self.let_go.clone() })
+        Some(Keep { generation: want.generation, given_up: self.given_up.clone() })
     }
 
     /// The instance of what `request` asks for, made if there is none.
     fn instance(&mut self, op: &Arc<dyn Operation>, request: &Request) -> u64 {
         *self.by_key.entry((op.id(), request.key)).or_insert_with(|| {
             self.next_generation += 1;
-            self.instances.insert(self.next_generation, Instance::new(op.clone(), request.clone()));
+            let instance = Instance::new(op.clone(), request.clone());
+            self.instances.insert(self.next_generation, Box::new(instance));
             self.next_generation
         })
     }
@@ -271,9 +244,14 @@ impl Cache {
     /// What there is for `want` now.
     pub(crate) fn read(&self, want: &Want) -> Reading {
         match self.instances.get(&want.generation) {
-            Some(instance) => instance.reading(want.desired),
-            None => Reading::Active(crate::current::Activity::Queued),
+            Some(instance) => instance.reading(want.number, want.request.desired),
+            None => Reading::Active(Activity::Queued),
         }
+    }
+
+    /// How many instances there are.
+    pub(crate) fn len(&self) -> usize {
+        self.instances.len()
     }
 
     /// The newest job of an instance: see [`Want::instance`].
@@ -286,16 +264,22 @@ impl Cache {
         Some(self.instances.get(&instance)?.watch.as_ref()?.drift.as_ref()?.why.clone())
     }
 
+    /// What goes on at an instance besides the result that it has: that is being made again. See [`Want::instance`].
+    pub(crate) fn renewing(&self, instance: u64) -> Option<Activity> {
+        self.instances.get(&instance)?.renewing()
+    }
+
+    /// Why the result that an instance has could not be made again, if that was tried. See [`Want::instance`].
+    pub(crate) fn stale(&self, instance: u64) -> Option<Arc<Failure>> {
+        self.instances.get(&instance)?.stale().cloned()
+    }
+
     /// Ends a step: wants given up are counted down, then each instance that was touched does what is due. Returns
     /// the nodes that have to look again.
     pub(crate) fn settle(&mut self) -> Vec<Id> {
-        let released = std::mem::take(&mut *self.released.lock().unwrap_or_else(PoisonError::into_inner));
-        // One sweep for all that an instance loses: many may let go of one together.
-        let mut lost: HashMap<u64, HashMap<(Id, KeyDigest), usize>> = HashMap::new();
-        for (generation, node, desired) in released {
-            *lost.entry(generation).or_default().entry((node, desired)).or_default() += 1;
-        }
-        for (generation, mut lost) in lost {
+        let Lost { wants, keeps } = self.given_up.take();
+        // One sweep for all that an instance loses.
+        for (generation, mut lost) in wants {
             if let Some(instance) = self.instances.get_mut(&generation) {
                 instance.wishes.retain(|wish| match lost.get_mut(&(wish.node, wish.request.desired)) {
                     Some(left @ 1..) => {
@@ -307,7 +291,7 @@ impl Cache {
                 self.touched.push(generation);
             }
         }
-        for generation in std::mem::take(&mut *self.let_go.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for generation in keeps {
             if let Some(instance) = self.instances.get_mut(&generation) {
                 instance.kept -= 1;
                 self.touched.push(generation);
@@ -319,84 +303,14 @@ impl Cache {
         for generation in touched {
             self.advance(generation);
         }
+        for (generation, reply) in std::mem::take(&mut self.asked) {
+            let job = self.instances.get(&generation).and_then(|instance| match &instance.state {
+                State::Active(attempt) => Some(attempt.job.clone()),
+                _ => None,
+            });
+            commands::answer(reply, Ok(job));
+        }
         std::mem::take(&mut self.moved)
-    }
-
-    /// Takes in what a task told. What is due follows in [`Cache::settle`].
-    pub(crate) fn hear(&mut self, message: Message) {
-        let (generation, news) = match message {
-            Message::Of { generation, news } => (generation, news),
-            Message::Invalidated { op, key } => return self.invalidated(&op, key),
-        };
-        let Some(instance) = self.instances.get_mut(&generation) else { return };
-        match (news, &mut instance.state) {
-            (News::Checked { stands }, State::Checking { stored, .. }) => {
-                instance.state = match stands {
-                    true => {
-                        self.env.events.emit(stored.reused(instance.op.id()));
-                        State::Finished(stored.clone())
-                    }
-                    false => State::Wanted { desired: stored.desired, attempt: 1 },
-                };
-            }
-            (News::Unchecked { failure, pause }, State::Checking { stored, unknown, .. }) => {
-                self.env.events.emit(What::Job {
-                    job: stored.job.clone(),
-                    op: instance.op.id(),
-                    summary: stored.summary.clone(),
-                    phase: Phase::Failed {
-                        failure: Failure::clone(&failure),
-                        retry_at_ms: Some(clock::now_ms() + pause.as_millis() as u64),
-                    },
-                });
-                *unknown = Some((failure, Instant::now() + pause));
-            }
-            (News::Moved(phase), State::Active(attempt)) => {
-                // From here on the place is the attempt's.
-                if matches!(phase, Phase::Running | Phase::Resumed) {
-                    instance.watch = None;
-                }
-                if attempt.moved(phase.clone()) {
-                    self.env.events.emit(What::Job {
-                        job: attempt.job.clone(),
-                        op: instance.op.id(),
-                        summary: attempt.request.summary.to_string(),
-                        phase,
-                    });
-                }
-            }
-            (News::Ended(result), State::Active(_)) => self.ended(generation, result),
-            (News::RetryDue, State::Retrying { request, attempt, .. }) => {
-                instance.state = State::Wanted { desired: request.desired, attempt: *attempt };
-            }
-            (News::Drifted(drift), _) => {
-                let Some(watch) = &mut instance.watch else { return };
-                self.env.events.emit(What::Drift {
-                    op: instance.op.id(),
-                    summary: watch.of.summary.clone(),
-                    job: watch.of.job.clone(),
-                    drift: drift.as_deref().cloned(),
-                });
-                watch.drift = drift.map(|drift| self.env.doubts.of(drift));
-            }
-            // It has moved on meanwhile: a check that was overtaken, a retry that was cancelled.
-            _ => return,
-        }
-        self.touched.push(generation);
-        self.moved_nodes(generation);
-    }
-
-    /// An attempt under way comes after the record: its result counts.
-    fn invalidated(&mut self, op: &str, key: KeyDigest) {
-        let Some(generation) = self.generation_of(op, key) else { return };
-        if let Some(instance) = self.instances.get_mut(&generation)
-            && !matches!(instance.state, State::Active(_))
-        {
-            instance.state = State::Fresh;
-            instance.watch = None;
-            self.touched.push(generation);
-            self.moved_nodes(generation);
-        }
     }
 
     fn generation_of(&self, op: &str, key: KeyDigest) -> Option<u64> {
@@ -410,57 +324,6 @@ impl Cache {
         if let Some(instance) = self.instances.get(&generation) {
             self.moved.extend(instance.wishes.iter().map(|wish| wish.node));
         }
-    }
-
-    fn ended(&mut self, generation: u64, result: Result<Arc<Json>, Arc<Failure>>) {
-        let Some(instance) = self.instances.get_mut(&generation) else { return };
-        let State::Active(attempt) = &instance.state else { return };
-        let still_wanted = instance.wishes.iter().any(|w| w.request.desired == attempt.request.desired);
-        let superseded = matches!(&result, Err(f) if f.kind == FailureKind::Superseded);
-        let refused = superseded && attempt.is_superseded();
-        let again = match &result {
-            Err(failure) if still_wanted && !refused => {
-                // Superseded by its own word, not ours: what it works on went away. It may come back, or something
-                // newer does.
-                let kind = if superseded { FailureKind::Transient } else { failure.kind };
-                instance.transients += u32::from(kind == FailureKind::Transient);
-                retry::delay(&self.env.pace, kind, attempt.number, instance.transients)
-            }
-            _ => None,
-        };
-        let phase = match &result {
-            Ok(value) => Phase::Succeeded { value: Json::clone(value) },
-            Err(failure) => Phase::Failed {
-                failure: Failure::clone(failure),
-                retry_at_ms: again.map(|pause| clock::now_ms() + pause.as_millis() as u64),
-            },
-        };
-        self.env.events.emit(What::Job {
-            job: attempt.job.clone(),
-            op: instance.op.id(),
-            summary: attempt.request.summary.to_string(),
-            phase,
-        });
-        instance.state = match (result, again) {
-            // Nobody's failure. If somebody wants it after all, it starts anew.
-            _ if refused => State::Fresh,
-            (Err(failure), Some(pause)) => {
-                let env = self.env.clone();
-                let timer = self.env.runtime.spawn(async move {
-                    tokio::time::sleep(pause).await;
-                    env.tell(generation, News::RetryDue).await;
-                });
-                State::Retrying {
-                    job: attempt.job.clone(),
-                    request: attempt.request.clone(),
-                    attempt: attempt.number + 1,
-                    failure,
-                    due: Instant::now() + pause,
-                    timer: Owned(timer),
-                }
-            }
-            (result, _) => State::Finished(attempt.finished(result)),
-        };
     }
 
     /// Does what is due for one instance, if anything is.
@@ -488,15 +351,17 @@ impl Cache {
             return;
         }
         instance.desired = wanted.clone();
-        let number = match &instance.state {
+        let (number, priority) = match &instance.state {
             State::Fresh => {
-                if self.settle_from_store(generation) {
+                let Some(due) = self.settle_from_store(generation) else {
                     self.moved_nodes(generation);
                     return;
-                }
-                1
+                };
+                (1, due.priority())
             }
-            State::Wanted { desired, attempt } if *desired == wanted.desired => *attempt,
+            State::Wanted { desired, attempt, priority } if *desired == wanted.desired => {
+                (*attempt, *priority)
+            }
             State::Active(attempt) => {
                 match attempt.request.desired == wanted.desired {
                     true => attempt.want(),
@@ -506,78 +371,126 @@ impl Cache {
             }
             State::Checking { stored, .. } if stored.desired == wanted.desired => return,
             State::Finished(stored) if stored.desired == wanted.desired => {
+                let stored = stored.clone();
                 if let (Ok(value), None) = (&stored.result, &instance.watch)
                     && instance.op.publishes()
                 {
-                    let (op, value) = (instance.op.clone(), value.clone());
-                    let of = stored.clone();
-                    instance.watch = Some(drift::Watch::start(&self.env, generation, op, wanted, value, of));
+                    let (op, value, of) = (instance.op.clone(), value.clone(), stored.clone());
+                    let watch = drift::Watch::start(&self.env, generation, op, wanted, value, of);
+                    instance.watch = Some(Box::new(watch));
                 }
+                instance.expire(&self.env, generation, &stored);
                 return;
             }
             State::Retrying { request, .. } if request.desired == wanted.desired => return,
-            State::Wanted { .. } | State::Checking { .. } | State::Finished(_) | State::Retrying { .. } => 1,
+            State::Finished(stored) if instance.op.latched() => {
+                let stored = stored.clone();
+                instance.latch(stored);
+                (1, Priority::default())
+            }
+            State::Wanted { .. } | State::Checking { .. } | State::Finished(_) | State::Retrying { .. } => {
+                (1, Priority::default())
+            }
         };
-        self.queue(generation, wanted, number, Cancel::new());
+        self.queue(generation, wanted, number, Cancel::new(), priority);
         self.moved_nodes(generation);
     }
 
-    /// Looks up what the store knows about a fresh instance. Returns whether that is enough for now.
-    fn settle_from_store(&mut self, generation: u64) -> bool {
-        let Some(instance) = self.instances.get_mut(&generation) else { return true };
+    /// Looks up what the store knows about a fresh instance. If that is not enough, tells why.
+    fn settle_from_store(&mut self, generation: u64) -> Option<Due> {
+        let instance = self.instances.get_mut(&generation)?;
         let (op, wanted) = (instance.op.clone(), instance.desired.clone());
         let (id, store) = (op.id(), &self.env.store);
         let known = foresight::known(
             store.open_intent(id.as_str(), &wanted.key),
             || store.result(id.as_str(), &wanted.key),
             &wanted,
+            op.latched(),
         );
         match known {
             Known::Cut { open, is_wanted } => self.find_again(generation, open, is_wanted),
-            Known::Nothing(_) => return false,
+            Known::Nothing(due, old) => {
+                if let (Some(old), false) = (old, instance.is_latched()) {
+                    instance.latch = Some(Box::new(Latch::asked(&self.env, generation, &op, old)));
+                }
+                return Some(due);
+            }
             Known::Failed(stored, _) => {
                 self.env.events.emit(stored.reused(instance.op.id()));
                 instance.state = State::Finished(stored);
             }
-            Known::Value(stored, value) => {
-                let check = check(self.env.clone(), generation, op, wanted, value);
-                let task = self.env.runtime.spawn(check);
-                instance.state = State::Checking { stored, unknown: None, task: Owned(task) };
+            Known::Value(stored, value, renewal) => {
+                instance.stale = renewal.map(|failure| self.env.doubts.of(Arc::new(failure)));
+                let check = check(self.env.clone(), generation, op, wanted, value, News::Checked);
+                let task = Owned(self.env.runtime.spawn(check));
+                instance.state = State::Checking { stored: Box::new(stored), unknown: None, task };
             }
         }
-        true
+        None
     }
 
     /// Starts an attempt in the queue.
-    fn queue(&mut self, generation: u64, request: Request, number: u32, cancel: Cancel) {
+    fn queue(&mut self, generation: u64, request: Request, number: u32, cancel: Cancel, priority: Priority) {
         let Some(instance) = self.instances.get_mut(&generation) else { return };
         if number == 1 {
             instance.transients = 0;
         }
-        let now_ms = clock::now_ms();
+        if !instance.op.latched()
+            && instance.latch.as_ref().is_some_and(|latch| latch.finished.desired != request.desired)
+        {
+            // What it served for goes away now.
+            instance.latch = None;
+        }
+        let renews = instance.renews(request.desired);
+        if renews.is_none() {
+            instance.stale = None;
+        }
+        // Nobody waits for what is to be like what there is.
+        let waits = priority != Priority::default() || instance.latch.is_none();
+        let priority = if waits { priority } else { Priority::Low };
+        let now_ms = self.env.clock.now_ms();
         // Where jobs are listed, newest means last in the order of ids.
         self.newest_job_ms = now_ms.max(self.newest_job_ms + 1);
         let job = JobId::new(instance.op.id(), self.newest_job_ms, nonce());
         let start = attempt::Start::Queue;
         self.start(
             generation,
-            Order { job, request, number, queued_at_ms: now_ms, start, wanted: true, cancel },
+            Order {
+                job,
+                request,
+                number,
+                renews,
+                queued_at_ms: now_ms,
+                start,
+                wanted: true,
+                cancel,
+                priority,
+            },
         );
     }
 
     /// Goes on with an attempt that an earlier process began.
     fn find_again(&mut self, generation: u64, open: OpenIntent, wanted: bool) {
         let OpenIntent { intent, handle } = open;
+        let request = instance::request_of(&intent);
+        if let Some(instance) = self.instances.get_mut(&generation).filter(|i| !i.is_latched()) {
+            let stored = self.env.store.result(&intent.op, &intent.key);
+            let old = stored.and_then(|stored| Old::of(&stored, &request, instance.op.latched()));
+            let latch = |old| Box::new(Latch::asked(&self.env, generation, &instance.op, old));
+            instance.latch = old.map(latch);
+        }
         self.start(
             generation,
             Order {
                 job: intent.job.clone(),
-                request: instance::request_of(&intent),
+                request,
                 number: intent.attempt,
+                renews: intent.renews.clone(),
                 queued_at_ms: intent.queued_at_ms,
                 start: attempt::Start::Cut(handle),
                 wanted,
                 cancel: Cancel::new(),
+                priority: Priority::default(),
             },
         );
     }
@@ -590,7 +503,8 @@ impl Cache {
             summary: order.request.summary.to_string(),
             phase: Phase::Queued,
         });
-        instance.state = State::Active(Attempt::start(&self.env, generation, instance.op.clone(), order));
+        let attempt = Attempt::start(&self.env, generation, instance.op.clone(), order);
+        instance.state = State::Active(Box::new(attempt));
     }
 
     /// Goes on with the publishers' attempts that a crash cut, whether anybody wants them or not: a half-made change is
@@ -652,11 +566,18 @@ impl Cache {
     }
 }
 
-/// Asks whether a stored result still stands, until that is known.
-async fn check(env: Env, generation: u64, op: Arc<dyn Operation>, wanted: Request, value: Arc<Json>) {
+/// Asks whether a result still stands, until that is known.
+async fn check(
+    env: Arc<Env>,
+    generation: u64,
+    op: Arc<dyn Operation>,
+    wanted: Request,
+    value: Arc<Json>,
+    told: fn(bool) -> News,
+) {
     for tries in 1.. {
         match foresight::stands(&*op, &wanted, &value).await {
-            Ok(stands) => return env.tell(generation, News::Checked { stands }).await,
+            Ok(stands) => return env.tell(generation, told(stands)).await,
             Err(unknown) => {
                 let pause = retry::endless(&env.pace, tries);
                 let failure = Arc::new(Failure::from(&unknown));

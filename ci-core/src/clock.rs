@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Wall-clock time, milliseconds since the Unix epoch, UTC. For records and people; never for waiting, which
 /// goes by tokio's monotonic clock.
@@ -10,8 +10,12 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
+/// How late it is noticed that the clock was set, or that the computer slept.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 /// What time it is, for what goes by the calendar: [`every`](crate::current::every) and
-/// [`daily`](crate::current::daily). The system's clock is bound to every engine; a test binds one that it turns.
+/// [`daily`](crate::current::daily), how long results are [valid](crate::Current::valid_for), and when jobs were what they
+/// are on record. The system's clock is bound to every engine; a test binds one that it turns.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/value_of.rs")); }

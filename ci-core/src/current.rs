@@ -62,6 +62,7 @@
 //! | | a failure, or any state, as a value | [`Current::catch`], [`Current::state`] |
 //! | | to hold it back until another has a value | [`Current::gate`] |
 //! | | its job | [`Current::job`] |
+//! | an operation's current | it to run again from time to time | [`Current::valid_for`] |
 //! | two to six currents | their values | [`Current::and`], [`join()`] |
 //! | many currents | to know when all are done | [`all()`], [`all_labelled`] |
 //! | | their values | [`list`], [`optional`] |
@@ -89,7 +90,7 @@ pub use self::input::{Input, input};
 pub use self::join::{Join, join};
 pub(crate) use self::lower::{Lowering, Plan};
 pub use self::lower::{NotLowered, World};
-pub use self::operate::{build_with, monitor_with, publish_at, publish_with};
+pub use self::operate::{build_with, monitor_with, publish_at, publish_with, try_build_with};
 pub use self::outcome::{Activity, Outcome, Pending, Reason};
 pub(crate) use self::portrait::{Made, Portrait, Seen, Work};
 pub use self::tally::Counts;
@@ -105,6 +106,7 @@ mod all;
 mod bind;
 mod collapse;
 mod constant;
+mod drops;
 mod each;
 mod home;
 mod input;
@@ -118,8 +120,10 @@ mod portrait;
 mod rank;
 mod roll;
 mod state;
+mod sweep;
 mod tally;
 mod timer;
+mod valid_for;
 mod wake;
 mod within;
 
@@ -149,19 +153,9 @@ impl Described {
 }
 
 impl Drop for Described {
-    /// Without recursion: a chain may be as long as memory allows.
     fn drop(&mut self) {
-        let mut inputs = self.plan.inputs();
-        self.plan = Box::new(Taken);
-        within::drop_into(self.here.take(), &mut inputs);
-        while let Some(input) = inputs.pop() {
-            // What others still use stays.
-            if let Some(mut described) = Arc::into_inner(input) {
-                inputs.extend(described.plan.inputs());
-                described.plan = Box::new(Taken);
-                within::drop_into(described.here.take(), &mut inputs);
-            }
-        }
+        let plan = std::mem::replace(&mut self.plan, Box::new(Taken));
+        drops::drop_flat((plan, self.here.take()));
     }
 }
 
@@ -196,10 +190,14 @@ impl<T> fmt::Debug for Current<T> {
 
 impl<T: Value> Current<T> {
     pub(crate) fn described_by(plan: impl Plan) -> Self {
+        Self::described(Box::new(plan))
+    }
+
+    fn described(plan: Box<dyn Plan>) -> Self {
         // Only told apart, never compared or shown: that it is shared by all engines of the process has no effect.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let described = Described { number, plan: Box::new(plan), here: within::here() };
+        let described = Described { number, plan, here: within::here() };
         Self { described: Arc::new(described), value: PhantomData }
     }
 

@@ -25,8 +25,10 @@ use crate::error::{Failure, OpError, said_by};
 use crate::event::{Event, Events};
 use crate::incr::{Graph, Node, Stats};
 use crate::level::Level;
+use crate::log_rules::{LogRule, LogRules, RuleRefused};
 use crate::monitor::Monitors;
 use crate::pace::Pace;
+use crate::secret::{Secret, Secrets, TooManySecrets};
 use crate::store::{self, OpenError, Store};
 
 use self::evaluation::Trace;
@@ -48,6 +50,7 @@ mod node_state;
 mod owner;
 mod panicked;
 mod portrait;
+mod side_files;
 mod snapshot;
 
 /// How many messages each mailbox holds before its senders wait.
@@ -69,6 +72,8 @@ pub struct Engine {
     pace: Pace,
     events: Events,
     trace: Trace,
+    secrets: Secrets,
+    log_rules: LogRules,
 }
 
 /// Why an engine did not start.
@@ -123,8 +128,12 @@ impl Engine {
                 .map_err(|error| OpenError::io(store.dir(), "read", &Owner::file(store.dir()), error))?,
         );
         bindings.bind(DEFAULT, Clock::default());
-        let (guard, pace, events) = (Guard::new(None), Pace::default(), Events::new());
-        Ok(Self { store, bindings, guard, pace, events, trace: Trace::default() })
+        let log_rules = LogRules::of(store.dir())
+            .map_err(|error| OpenError::io(store.dir(), "read", &LogRules::file(store.dir()), error))?;
+        let (guard, pace, secrets) = (Guard::new(None), Pace::default(), Secrets::default());
+        bindings.bind(DEFAULT, secrets.clone());
+        let events = Events::new(secrets.clone());
+        Ok(Self { store, bindings, guard, pace, events, trace: Trace::default(), secrets, log_rules })
     }
 
     /// Binds a client that operations find by its type.
@@ -140,6 +149,23 @@ impl Engine {
         self
     }
 
+    /// Masks a secret wherever text leaves the engine: in the logs of its jobs, in failures, and in events. One that is
+    /// not given here is not masked, even if a client has it. Operations that a pipeline tells its name are given it, if its
+    /// [scopes](Secret::only) let them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManySecrets`].
+    pub fn with_secret(self, secret: &Secret) -> Result<Self, TooManySecrets> {
+        self.secrets.add(secret)?;
+        Ok(self)
+    }
+
+    /// What is masked. What is added to it later, while the engine runs, is masked from then on.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     /// Lets jobs at or above `level` wait for a person.
     #[must_use]
     pub fn confirm(self, level: Option<Level>) -> Self {
@@ -152,6 +178,17 @@ impl Engine {
     pub fn paced(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// Adds rules that say, of a job that failed, what its log tells: see [`crate::log_rules`]. Of two with one pattern the
+    /// last counts, but one that people added comes before both.
+    ///
+    /// # Errors
+    ///
+    /// When they are more than [`RULES_MAX`](crate::log_rules::RULES_MAX).
+    pub fn with_log_rules(self, rules: impl IntoIterator<Item = LogRule>) -> Result<Self, RuleRefused> {
+        self.log_rules.bring(rules)?;
+        Ok(self)
     }
 
     /// Calls `trace` at the end of each step, on the engine's thread: the engine waits for it, and dies of its panic.
@@ -198,9 +235,14 @@ impl Engine {
     /// [`StartError`]; nothing runs then.
     pub fn start(self, pipeline: impl FnOnce() -> Current<()>) -> Result<Handle, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let secrets = self.secrets.clone();
         let (handle, run) = self.lowered(&runtime, pipeline())?;
         let thread = std::thread::Builder::new().name("ci-engine".to_owned());
-        thread.spawn(move || runtime.block_on(run)).map_err(StartError::Thread)?;
+        let run = move || {
+            secrets.make_ready();
+            runtime.block_on(run);
+        };
+        thread.spawn(run).map_err(StartError::Thread)?;
         Ok(handle)
     }
 
@@ -215,14 +257,18 @@ impl Engine {
         let (monitor_mailbox, from_monitors) = mpsc::channel(MAILBOX_MAX);
         let (commands, from_people) = mpsc::channel(MAILBOX_MAX);
         let doubts = Doubts::default();
+        let clock: Clock = self.bindings.get(DEFAULT).expect("because every engine has one");
         let env = Env {
             store: self.store.clone(),
             events: events.clone(),
             guard: self.guard.clone(),
             runtime: runtime.clone(),
             mailbox: cache_mailbox,
+            clock,
             pace: self.pace,
             doubts: doubts.clone(),
+            secrets: self.secrets.clone(),
+            log_rules: self.log_rules.clone(),
         };
         let monitors =
             Monitors::new(events.clone(), runtime.clone(), monitor_mailbox, self.pace, doubts.clone());
@@ -238,12 +284,14 @@ impl Engine {
             root,
             graph,
             store: self.store.clone(),
+            log_rules: self.log_rules.clone(),
             status: status.clone(),
             doubts,
             evaluation: evaluation.clone(),
             trace: self.trace,
             abandoned: false,
             panicked: Panicked::default(),
+            newest: None,
         };
         let done = Arc::new(watch::Sender::new(false));
         let finished = done.clone();
@@ -259,8 +307,9 @@ impl Engine {
             }
             finished.send_replace(true);
         };
-        let store = self.store;
-        let handle = Handle { commands, events, status: statuses, tally, evaluation, done, store, guard };
+        let (store, log_rules) = (self.store, self.log_rules);
+        let status = statuses;
+        let handle = Handle { commands, events, status, tally, evaluation, done, store, guard, log_rules };
         Ok((handle, run))
     }
 
@@ -289,6 +338,7 @@ struct Running {
     root: Node<Outcome<()>>,
     graph: Graph<World>,
     store: Store,
+    log_rules: LogRules,
     status: watch::Sender<Status>,
     doubts: Doubts,
     evaluation: Arc<Mutex<Evaluation>>,
@@ -297,6 +347,8 @@ struct Running {
     abandoned: bool,
     /// Nodes that panicked when they ran last: their values are old, if they have any.
     panicked: Panicked,
+    /// What was seen of this step, if anybody looked.
+    newest: Option<Arc<Snapshot>>,
 }
 
 impl Running {
@@ -347,7 +399,7 @@ impl Running {
                 }
             }
         }
-        let Self { mut graph, store, .. } = self;
+        let Self { mut graph, store, log_rules, .. } = self;
         graph.world_mut().monitors.stop();
         graph.world_mut().cache.stop();
         drop(graph);
@@ -359,11 +411,13 @@ impl Running {
         if tokio::time::timeout(STOP_GRACE, gone).await.is_err() {
             tracing::warn!("some work does not end: it is left behind");
         }
+        log_rules.close();
         store.close();
     }
 
     /// One step: to quiescence, or to the bound.
     fn step_once(&mut self) {
+        self.newest = None;
         let began = Instant::now();
         let mut step = Evaluation { steps: 1, ..Evaluation::default() };
         let mut settled = false;
@@ -425,14 +479,16 @@ impl Running {
         match command {
             Command::Live(reply) => _ = reply.send(cache.live()),
             Command::UnderWay { job, reply } => _ = reply.send(cache.asked_of(&job)),
+            Command::Pools(reply) => _ = reply.send(cache.pools()),
             Command::Stages(reply) => _ = reply.send(portrait::stages(&self.graph, &self.panicked)),
             Command::Follow { job, offset, reply } => _ = reply.send(cache.follow(&job, offset)),
             Command::Snapshot(reply) => {
                 let step = self.status.borrow().step;
-                _ = reply.send(portrait::snapshot(&self.graph, &self.panicked, step))
+                let take = || Arc::new(portrait::snapshot(&self.graph, &self.panicked, step));
+                _ = reply.send(self.newest.get_or_insert_with(take).clone())
             }
             Command::Approve { job, by, reply } => cache.approve(&job, &by, reply),
-            Command::Rebuild { job, by, reply } => cache.rebuild(&job, &by, reply),
+            Command::Rebuild { job, serves, by, reply } => cache.rebuild(&job, serves, &by, reply),
             Command::Cancel { job, by, reply } => {
                 _ = reply.send(cache.cancel(&job, &by));
                 return true;

@@ -1,6 +1,7 @@
 //! Why something has no value, named by what to do next.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -105,6 +106,26 @@ impl OpError {
         self
     }
 
+    /// The same failure with each text as `told`. An underlying error of which something is told otherwise is replaced
+    /// by that.
+    #[must_use]
+    pub(crate) fn retold(self, told: impl Fn(&str) -> Cow<'_, str>) -> Self {
+        let Self { kind, message, hint, source } = self;
+        let (message, hint) = (told(&message).into_owned(), hint.map(|hint| told(&hint).into_owned()));
+        let source = source.map(|source| match told(&format!("{source:?}")) {
+            Cow::Borrowed(_) => source,
+            Cow::Owned(text) => text.into(),
+        });
+        Self { kind, message, hint, source }
+    }
+
+    /// The same failure, told otherwise; how it was told before is its source.
+    #[must_use]
+    pub(crate) fn in_other_words(mut self, message: impl Into<String>) -> Self {
+        let (kind, hint) = (self.kind, self.hint.take());
+        Self { kind, message: message.into(), hint, source: Some(Box::new(self)) }
+    }
+
     /// What to do next.
     pub fn kind(&self) -> FailureKind {
         self.kind
@@ -136,6 +157,13 @@ pub struct Failure {
 impl Failure {
     /// How many bytes of a message are kept: it is shown at every node that it blocks. The rest is for the log.
     pub const MESSAGE_MAX: usize = 8 * 1024;
+
+    /// The same failure with each text as `told`.
+    #[must_use]
+    pub(crate) fn retold(self, told: impl Fn(&str) -> Cow<'_, str>) -> Self {
+        let Self { kind, message, hint } = self;
+        Self { kind, message: told(&message).into_owned(), hint: hint.map(|hint| told(&hint).into_owned()) }
+    }
 }
 
 impl From<&OpError> for Failure {

@@ -1,10 +1,12 @@
 //! What the engine did, as it happens: the trace that tests compare, and what a terminal or a page narrates.
 
 use serde::Serialize;
+use serde_json::Value as Json;
 use tokio::sync::broadcast;
 
 use crate::error::Failure;
 use crate::ids::{JobId, OpId};
+use crate::secret::Secrets;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,6 +90,11 @@ pub enum Phase {
         /// The pool.
         pool: String,
     },
+    /// It has its slot, and needs more than that.
+    WaitingForResource {
+        /// What there is, and what it takes: `disk: 3.1 of 10.0 GB`.
+        lacks: String,
+    },
     /// Let run, its intent durable.
     Running,
     /// Found again, after a crash or a failure that left its end unknown, and followed to its end.
@@ -109,25 +116,79 @@ pub enum Phase {
 
 /// Where events go. Readers that lag by more than [`Events::BACKLOG_MAX`] lose the oldest and are told so.
 #[derive(Clone, Debug)]
-pub struct Events(broadcast::Sender<Event>);
+pub struct Events {
+    sender: broadcast::Sender<Event>,
+    secrets: Secrets,
+}
 
 impl Events {
     /// How many events a reader may lag behind.
     pub const BACKLOG_MAX: usize = 4096;
 
-    /// Nobody listens yet.
-    pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(Self::BACKLOG_MAX))
+    /// Nobody listens yet. No text of theirs tells one of `secrets`.
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self { sender: broadcast::Sender::new(Self::BACKLOG_MAX), secrets }
+    }
+
+    /// What everything that is told, in whatever way, has to be without.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     pub(crate) fn emit(&self, what: What) {
+        let what = if self.secrets.count() == 0 { what } else { masked(what, &self.secrets) };
         tracing::debug!(target: "ci::event", ?what);
         // No reader is no error.
-        let _ = self.0.send(Event { at_ms: crate::clock::now_ms(), what });
+        let _ = self.sender.send(Event { at_ms: crate::clock::now_ms(), what });
     }
 
     /// Everything that happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.0.subscribe()
+        self.sender.subscribe()
+    }
+}
+
+/// The same news without secrets. Names of jobs and operations are ours, and stay.
+fn masked(what: What, secrets: &Secrets) -> What {
+    let text = |text: String| secrets.text(&text).into_owned();
+    match what {
+        What::Read { source, value } => What::Read { source: text(source), value: text(value) },
+        What::ReadFailed { source, failure } => {
+            What::ReadFailed { source: text(source), failure: secrets.failure(failure) }
+        }
+        What::Job { job, op, summary, phase } => {
+            let phase = match phase {
+                Phase::Succeeded { value } => Phase::Succeeded { value: masked_json(value, secrets) },
+                Phase::Failed { failure, retry_at_ms } => {
+                    Phase::Failed { failure: secrets.failure(failure), retry_at_ms }
+                }
+                phase => phase,
+            };
+            What::Job { job, op, summary: text(summary), phase }
+        }
+        What::Drift { op, summary, job, drift } => {
+            What::Drift { op, summary: text(summary), job, drift: drift.map(|drift| secrets.failure(drift)) }
+        }
+        What::Reused { op, summary, job, failure } => What::Reused {
+            op,
+            summary: text(summary),
+            job,
+            failure: failure.map(|failure| secrets.failure(failure)),
+        },
+    }
+}
+
+/// In each text of a value, not across them.
+fn masked_json(value: Json, secrets: &Secrets) -> Json {
+    match value {
+        Json::String(text) => Json::String(secrets.text(&text).into_owned()),
+        Json::Array(items) => items.into_iter().map(|item| masked_json(item, secrets)).collect(),
+        Json::Object(fields) => {
+            let fields = fields.into_iter();
+            fields
+                .map(|(name, value)| (secrets.text(&name).into_owned(), masked_json(value, secrets)))
+                .collect()
+        }
+        value => value,
     }
 }

@@ -5,6 +5,10 @@
 //! [`Executor::adopt`], reads its output from where the log ends, and learns its true exit. Work that nobody
 //! releases stays; whoever owns the executor sweeps what belongs to no open job.
 //!
+//! Work has no network. There is none that could be given to strangers' code without a rule in the host's firewall: in a
+//! bridge, also in one that leads nowhere, the host has an address, by which everything is reached that listens on all of
+//! them. What work needs from outside is put into its image.
+//!
 //! Races and their decisions:
 //!
 //! - *Submitting twice for one job* (a crash between submitting and noting down the id) gives the same work.
@@ -15,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -32,25 +37,12 @@ pub struct Work {
     pub command: Vec<String>,
     /// Environment added to the image's.
     pub env: BTreeMap<String, String>,
-    /// What it can reach.
-    pub network: Network,
     /// What it may use.
     pub limits: Limits,
     /// 1 for the first try, then one more each time. Shown to people who look at the executor.
     pub attempt: u32,
     /// Of the process that submits it.
     pub epoch: u64,
-}
-
-/// What work can reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Nothing but itself: no deployer, no neighbour, no metadata service.
-    #[default]
-    None,
-    /// The executor's ordinary network, and through it the world.
-    Outside,
 }
 
 /// What work may use.
@@ -62,14 +54,23 @@ pub struct Limits {
     pub pids: u32,
     /// Thousandths of one CPU; `None` is no limit.
     pub milli_cpus: Option<u32>,
+    /// The largest file, bytes: what writes beyond it is killed. How many files there are is not limited, since engines
+    /// can't; they go with the work.
+    pub file_bytes: u64,
     /// From its start to its end. Work that takes longer is stopped.
     pub timeout: Duration,
 }
 
 impl Default for Limits {
-    /// 2 GiB, 1024 processes, every CPU, one hour.
+    /// 2 GiB, 1024 processes, every CPU, files of 8 GiB, one hour.
     fn default() -> Self {
-        Self { memory_bytes: 2 << 30, pids: 1024, milli_cpus: None, timeout: Duration::from_secs(3600) }
+        Self {
+            memory_bytes: 2 << 30,
+            pids: 1024,
+            milli_cpus: None,
+            file_bytes: 8 << 30,
+            timeout: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -131,6 +132,8 @@ pub enum Cause {
     Exited,
     /// It failed after something in it was killed for using more memory than its limit, in bytes.
     OutOfMemory(u64),
+    /// It wrote a file beyond this limit, in bytes, and was killed.
+    FileTooLarge(u64),
     /// It ran longer than this limit and was stopped.
     TimedOut(Duration),
 }
@@ -146,6 +149,9 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
             Cause::OutOfMemory(limit) => write!(f, "killed: out of memory (limit {} MiB)", limit >> 20),
+            Cause::FileTooLarge(limit) => {
+                write!(f, "killed: a file got too large (limit {} MiB)", limit >> 20)
+            }
             Cause::TimedOut(limit) => write!(f, "stopped: timed out after {} s", limit.as_secs()),
             Cause::Exited => match self.code {
                 129..=159 => write!(f, "exit code {} (signal {})", self.code, self.code - 128),
@@ -185,6 +191,14 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// The last item is the error, if reading fails for longer than the executor tries by itself.
     fn logs<'a>(&'a self, id: &'a WorkId, from: u64) -> BoxStream<'a, Result<Output, OpError>>;
 
+    /// What is at `path` (absolute) in its file system: a tar whose first entry is that. To be asked after it has ended, and
+    /// before it is released.
+    ///
+    /// # Errors
+    ///
+    /// The last item is the error; [`crate::FailureKind::Permanent`] when nothing is there.
+    fn files<'a>(&'a self, id: &'a WorkId, path: &'a str) -> BoxStream<'a, Result<Bytes, OpError>>;
+
     /// Stops it: first asks, then kills. Returns when no process of it is left.
     ///
     /// # Errors
@@ -199,7 +213,8 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// When it may still be there.
     fn release<'a>(&'a self, id: &'a WorkId) -> BoxFuture<'a, Result<(), OpError>>;
 
-    /// Finds the work of a job that an earlier process submitted.
+    /// Finds the work of a job that an earlier process submitted. What the executor itself has ended since, and nobody saw,
+    /// is not found: it is to be submitted again.
     ///
     /// # Errors
     ///

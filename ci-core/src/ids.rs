@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -105,7 +106,7 @@ impl<'de> Deserialize<'de> for KeyDigest {
 /// newest one's and a millisecond more, until the clock has caught up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct JobId(String);
+pub struct JobId(Arc<str>);
 
 /// The text does not name a job.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +117,7 @@ impl JobId {
     /// A new id for `op` at `now_ms` (milliseconds since the Unix epoch) with a random `nonce`.
     pub fn new(op: OpId, now_ms: u64, nonce: u32) -> Self {
         let at = chrono::DateTime::from_timestamp_millis(now_ms as i64).unwrap_or_default();
-        Self(format!("{}-{}-{:06x}", at.format("%Y-%m-%d/%H%M%S%3f"), op, nonce & 0xff_ffff))
+        Self(format!("{}-{}-{:06x}", at.format("%Y-%m-%d/%H%M%S%3f"), op, nonce & 0xff_ffff).into())
     }
 
     /// The time in it, Unix milliseconds; `None` when it holds none, being made by somebody else.
@@ -148,9 +149,7 @@ impl FromStr for JobId {
                 && s.len() <= 128
         };
         match text.split_once('/') {
-            Some((day, rest)) if segment(day) && day.len() == 10 && segment(rest) => {
-                Ok(Self(text.to_owned()))
-            }
+            Some((day, rest)) if segment(day) && day.len() == 10 && segment(rest) => Ok(Self(text.into())),
             _ => Err(BadJobId),
         }
     }
@@ -166,7 +165,7 @@ impl TryFrom<String> for JobId {
 
 impl From<JobId> for String {
     fn from(id: JobId) -> Self {
-        id.0
+        id.0.as_ref().to_owned()
     }
 }
 

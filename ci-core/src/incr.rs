@@ -98,6 +98,6 @@ pub use self::compute::Compute;
 pub use self::cx::Cx;
 pub use self::graph::Graph;
 pub use self::id::{Id, Node, Scope};
-pub use self::keyed::{Each, Keyed, Members};
+pub use self::keyed::{Each, Keyed, Members, Pairs};
 pub use self::log::Log;
 pub use self::stats::{Stats, Why};

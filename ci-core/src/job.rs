@@ -12,12 +12,14 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 pub use self::cancel::Cancel;
-pub use self::log::{Log, LogReader};
+pub use self::log::{Log, LogReader, LogText, Place};
+pub use self::scratch::Scratch;
 use crate::error::OpError;
 use crate::ids::JobId;
 
 mod cancel;
 mod log;
+mod scratch;
 
 /// The running attempt. Cheap to clone; clones speak of the same attempt.
 #[derive(Clone)]
@@ -73,7 +75,7 @@ impl Job {
         self.log.line(line);
     }
 
-    /// Adds output exactly as it came.
+    /// Adds output exactly as it came, but for secrets: see [`Log::write`].
     pub fn write(&self, bytes: &[u8]) {
         self.log.write(bytes);
     }

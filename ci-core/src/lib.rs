@@ -10,12 +10,17 @@ mod level;
 
 pub mod incr;
 
+pub mod secret;
+
 pub mod executor;
 pub mod job;
-mod pool;
+pub mod log_rules;
+pub mod pool;
 pub mod process;
 
 pub mod store;
+
+pub mod logs;
 
 pub mod event;
 pub mod op;
@@ -49,4 +54,4 @@ pub use level::{BadLevel, Level};
 pub use monitor::{Monitor, READ_RETRY_DELAY_MAX, READ_RETRY_DELAY_MIN, Watch};
 pub use op::{Builder, Publisher};
 pub use pace::Pace;
-pub use pool::{Pool, Slot};
+pub use pool::{Pool, Priority, Share, Slot};

@@ -38,6 +38,11 @@ use crate::pace::Pace;
 pub const READ_RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 /// See [`Pace::read_retry_max`].
 pub const READ_RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
+/// How often a subscription may say "changed" without having waited, one time after another. What always says so has
+/// nothing to say.
+const AT_ONCE_MAX: u32 = 8;
+/// The pause before each read after that.
+const AT_ONCE_PAUSE: Duration = Duration::from_millis(100);
 /// See [`Pace::refresh_told`].
 pub(crate) const REFRESH_TOLD: Duration = Duration::from_secs(1);
 
@@ -196,6 +201,7 @@ impl Monitors {
                 source: source.clone(),
                 last: None,
                 is_refresh_told: false,
+                at_once: 0,
                 pace,
                 pause: pace.read_retry_min,
             };
@@ -324,6 +330,8 @@ struct Task<M: Monitor> {
     last: Option<Result<M::Value, Failure>>,
     /// That it is being refreshed was told, and is to be taken back.
     is_refresh_told: bool,
+    /// How often the subscription has said "changed" without waiting.
+    at_once: u32,
     pace: Pace,
     /// Before the next read, if this one fails.
     pause: Duration,
@@ -369,17 +377,31 @@ impl<M: Monitor> Task<M> {
             }
             if !failed {
                 self.pause = self.pace.read_retry_min;
-                watch.changed().await;
+                self.changed(&mut watch).await;
                 continue;
             }
             let pause = self.next_pause();
             tokio::select! {
-                () = watch.changed() => {}
+                () = self.changed(&mut watch) => {}
                 () = tokio::time::sleep(pause) => {
                     // What could not be subscribed to before (a folder that was missing) may be there by now.
                     watch = self.monitor.watch().await;
                 }
             }
+        }
+    }
+
+    /// Waits for a change, and slows a subscription down that never waits.
+    async fn changed(&mut self, watch: &mut M::Watch) {
+        let changed = watch.changed();
+        tokio::pin!(changed);
+        if futures::poll!(&mut changed).is_pending() {
+            self.at_once = 0;
+            return changed.await;
+        }
+        self.at_once = self.at_once.saturating_add(1);
+        if self.at_once > AT_ONCE_MAX {
+            tokio::time::sleep(AT_ONCE_PAUSE).await;
         }
     }
 
@@ -401,6 +423,7 @@ impl<M: Monitor> Task<M> {
             Ok(Err(error)) => error,
             Err(_) => OpError::permanent(format!("reading {} panicked", self.source)),
         };
+        let error = self.events.secrets().error(error);
         tracing::debug!(source = %self.source, cause = ?std::error::Error::source(&error), "{error}");
         Ok(Err(Failure::from(&error)))
     }

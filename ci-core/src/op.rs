@@ -10,7 +10,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -23,7 +23,7 @@ use crate::error::{Failure, OpError};
 use crate::ids::{KeyDigest, OpId};
 use crate::job::Job;
 use crate::level::Level;
-use crate::pool::Pool;
+use crate::pool::{Ask, Pool, Priority, Share};
 
 /// What keys, desired values and results have in common. Their JSON is their identity and their stored form: give
 /// fields names that stay, and add new ones with `#[serde(default)]`.
@@ -56,6 +56,18 @@ pub trait Builder: Send + Sync + 'static {
         None
     }
 
+    /// On whose behalf it runs: those take turns in its pool.
+    fn share(&self, key: &Self::Key) -> Share {
+        let _ = key;
+        Share::default()
+    }
+
+    /// How many of its pool's slots it takes.
+    fn slots(&self, key: &Self::Key) -> usize {
+        let _ = key;
+        1
+    }
+
     /// Whether a key is one of this context's. Asked when several contexts of one operation are bound (two engines)
     /// and a crash left an attempt that must be given to one of them.
     fn serves(&self, key: &Self::Key) -> bool {
@@ -63,8 +75,9 @@ pub trait Builder: Send + Sync + 'static {
         true
     }
 
-    /// How long one attempt may run.
-    fn timeout(&self) -> Duration {
+    /// How long one attempt may run, from when it is let in.
+    fn timeout(&self, key: &Self::Key) -> Duration {
+        let _ = key;
         TIMEOUT_DEFAULT
     }
 
@@ -94,8 +107,8 @@ pub trait Builder: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Whether a stored value still stands: an image may have been pruned since. Asked once for each result that
-    /// comes from the store.
+    /// Whether a value that is there still stands: an image may have been pruned since. Asked of each result that comes from
+    /// the store, and whenever somebody comes to use one that others have.
     fn is_valid(&self, key: &Self::Key, value: &Self::Value) -> impl Future<Output = bool> + Send {
         let _ = (key, value);
         std::future::ready(true)
@@ -112,6 +125,9 @@ pub trait Publisher: Send + Sync + 'static {
     /// What it does with the place, for people. With the key's text it is the end of a sentence: it would
     /// *update service* …
     const DOES: &'static str = "set";
+    /// Whether the outcome of the value before serves those who depend on it until that of a newer one is there, be it
+    /// that it failed. Otherwise they wait.
+    const LATCHED: bool = false;
     /// The place: a tag, a service on an engine. `Display` is for people.
     type Key: Stored + fmt::Display;
     /// What the place is to hold. `Display` is for people.
@@ -127,6 +143,18 @@ pub trait Publisher: Send + Sync + 'static {
         None
     }
 
+    /// On whose behalf it runs: those take turns in its pool.
+    fn share(&self, key: &Self::Key) -> Share {
+        let _ = key;
+        Share::default()
+    }
+
+    /// How many of its pool's slots it takes.
+    fn slots(&self, key: &Self::Key) -> usize {
+        let _ = key;
+        1
+    }
+
     /// Whether a key is one of this context's. Asked when several contexts of one operation are bound (two engines)
     /// and a crash left an attempt that must be given to one of them.
     fn serves(&self, key: &Self::Key) -> bool {
@@ -134,8 +162,9 @@ pub trait Publisher: Send + Sync + 'static {
         true
     }
 
-    /// How long one attempt may run.
-    fn timeout(&self) -> Duration {
+    /// How long one attempt may run, from when it is let in.
+    fn timeout(&self, key: &Self::Key) -> Duration {
+        let _ = key;
         TIMEOUT_DEFAULT
     }
 
@@ -244,6 +273,12 @@ impl std::ops::Deref for Request {
     }
 }
 
+/// A result to be kept. Many are `null`, and those are one.
+pub(crate) fn shared(result: Json) -> Arc<Json> {
+    static NULL: LazyLock<Arc<Json>> = LazyLock::new(Arc::default);
+    if result.is_null() { NULL.clone() } else { Arc::new(result) }
+}
+
 /// JSON that is kept for long and read seldom: as text, which is a fraction of the size of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields(Option<Box<str>>);
@@ -278,6 +313,8 @@ pub trait Operation: Send + Sync + 'static {
     fn publishes(&self) -> bool;
     /// See [`Builder::AUTO_CANCEL`].
     fn auto_cancel(&self) -> bool;
+    /// See [`Publisher::LATCHED`].
+    fn latched(&self) -> bool;
     /// Whether an attempt that failed because the machinery did is gone on with, from its newest note, instead of begun
     /// anew: what it did to the world is not undone by that.
     fn is_continued(&self) -> bool;
@@ -285,8 +322,10 @@ pub trait Operation: Send + Sync + 'static {
     fn level(&self, request: &Request) -> Level;
     /// See [`Builder::pool`].
     fn pool(&self) -> Option<Pool>;
+    /// See [`Builder::share`] and [`Builder::slots`].
+    fn ask(&self, request: &Request, priority: Priority) -> Ask;
     /// See [`Builder::timeout`].
-    fn timeout(&self) -> Duration;
+    fn timeout(&self, request: &Request) -> Duration;
     /// See [`Builder::serves`].
     fn serves(&self, request: &Request) -> bool;
     /// See [`Builder::build`] and [`Publisher::publish`].
@@ -352,6 +391,12 @@ fn unreadable(what: &str, error: serde_json::Error) -> OpError {
     OpError::permanent(format!("{what} has a form that this program can't read")).with_source(error)
 }
 
+/// What can't be read is not valid, and no other result is the worse for it.
+fn is_unreadable(op: OpId, request: &Request, error: &OpError) -> bool {
+    tracing::warn!(source = ?std::error::Error::source(error), "{op} {}: it is made again: {error}", request.summary);
+    false
+}
+
 /// A [`Builder`] as an [`Operation`].
 pub(crate) struct Build<B>(pub(crate) B);
 
@@ -378,6 +423,10 @@ impl<B: Builder> Operation for Build<B> {
         B::AUTO_CANCEL
     }
 
+    fn latched(&self) -> bool {
+        false
+    }
+
     fn is_continued(&self) -> bool {
         false
     }
@@ -390,8 +439,15 @@ impl<B: Builder> Operation for Build<B> {
         self.0.pool().cloned()
     }
 
-    fn timeout(&self) -> Duration {
-        self.0.timeout()
+    fn ask(&self, request: &Request, priority: Priority) -> Ask {
+        // What can't be read fails when it runs, in words.
+        let of_key = request.key_fields.typed("the key").map(|key| (self.0.share(&key), self.0.slots(&key)));
+        let (share, slots) = of_key.unwrap_or_default();
+        Ask { priority, share, slots }
+    }
+
+    fn timeout(&self, request: &Request) -> Duration {
+        request.key_fields.typed("the key").map_or(TIMEOUT_DEFAULT, |key| self.0.timeout(&key))
     }
 
     fn serves(&self, request: &Request) -> bool {
@@ -433,7 +489,7 @@ impl<B: Builder> Operation for Build<B> {
         async move {
             match (request.key_fields.typed("the key"), typed(value, "the result")) {
                 (Ok(key), Ok(value)) => Ok(self.0.is_valid(&key, &value).await),
-                _ => Ok(false),
+                (Err(error), _) | (_, Err(error)) => Ok(is_unreadable(B::ID, request, &error)),
             }
         }
         .boxed()
@@ -487,6 +543,10 @@ impl<P: Publisher> Operation for Publish<P> {
         false
     }
 
+    fn latched(&self) -> bool {
+        P::LATCHED
+    }
+
     fn is_continued(&self) -> bool {
         true
     }
@@ -499,8 +559,15 @@ impl<P: Publisher> Operation for Publish<P> {
         self.0.pool().cloned()
     }
 
-    fn timeout(&self) -> Duration {
-        self.0.timeout()
+    fn ask(&self, request: &Request, priority: Priority) -> Ask {
+        // What can't be read fails when it runs, in words.
+        let of_key = request.key_fields.typed("the key").map(|key| (self.0.share(&key), self.0.slots(&key)));
+        let (share, slots) = of_key.unwrap_or_default();
+        Ask { priority, share, slots }
+    }
+
+    fn timeout(&self, request: &Request) -> Duration {
+        request.key_fields.typed("the key").map_or(TIMEOUT_DEFAULT, |key| self.0.timeout(&key))
     }
 
     fn serves(&self, request: &Request) -> bool {
@@ -542,7 +609,7 @@ impl<P: Publisher> Operation for Publish<P> {
         async move {
             match (Self::parts(request), typed(value, "the outcome")) {
                 (Ok((key, desired)), Ok(outcome)) => self.0.is_valid(&key, &desired, &outcome).await,
-                _ => Ok(false),
+                (Err(error), _) | (_, Err(error)) => Ok(is_unreadable(P::ID, request, &error)),
             }
         }
         .boxed()

@@ -19,6 +19,9 @@ pub struct Pace {
     /// How long a builder that was asked to stop may take to do so in its own way. Then it is dropped, and what it
     /// left outside is removed.
     pub cancel_grace: Duration,
+    /// How long a failure waits for what the log rules make of its log, be it for the turn of that. Then it is told as the
+    /// operation told it.
+    pub log_rules: Duration,
     /// Leaves nothing to chance.
     pub exact: bool,
 }
@@ -32,6 +35,7 @@ impl Default for Pace {
             read_retry_max: crate::monitor::READ_RETRY_DELAY_MAX,
             refresh_told: crate::monitor::REFRESH_TOLD,
             cancel_grace: crate::cache::CANCEL_GRACE,
+            log_rules: crate::log_rules::READING_TIMEOUT,
             exact: false,
         }
     }

@@ -17,6 +17,7 @@
 //! (`setsid`), and everything if we are killed with SIGKILL.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -30,6 +31,7 @@ pub use self::error::ProcessError;
 use self::running::{Running, Terms};
 pub use self::tail::Tail;
 use crate::job::{Cancel, Job, Log};
+use crate::secret::Secrets;
 
 mod error;
 mod group;
@@ -37,7 +39,6 @@ mod running;
 mod tail;
 
 /// A program about to be run. Arguments are data: no shell reads them.
-#[derive(Debug)]
 pub struct Process {
     program: OsString,
     args: Vec<OsString>,
@@ -45,6 +46,18 @@ pub struct Process {
     cwd: Option<PathBuf>,
     stdin: Option<Bytes>,
     terms: Terms,
+}
+
+/// Arguments, environment and input may hold secrets, so only their number is told.
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("program", &self.program)
+            .field("args", &self.args.len())
+            .field("env", &self.env.len())
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Process {
@@ -81,6 +94,7 @@ impl Process {
                 grace: Self::GRACE_DEFAULT,
                 cancel: Cancel::new(),
                 complaints: None,
+                secrets: Secrets::default(),
             },
             program,
         }
@@ -143,11 +157,20 @@ impl Process {
         self
     }
 
-    /// Stops it when the job is cancelled, and copies what it writes to standard error into the job's log.
+    /// Its errors tell none of these.
+    #[must_use]
+    pub fn masking(mut self, secrets: &Secrets) -> Self {
+        self.terms.secrets = secrets.clone();
+        self
+    }
+
+    /// Stops it when the job is cancelled, and copies what it writes to standard error into the job's log. Its errors tell
+    /// none of the secrets that are masked there.
     #[must_use]
     pub fn for_job(mut self, job: &Job) -> Self {
         self.terms.cancel = job.cancel().clone();
         self.terms.complaints = Some(job.log().clone());
+        self.terms.secrets = job.log().secrets().clone();
         self
     }
 

@@ -12,7 +12,10 @@
 //! STATE/index/  index.clean           sled; its checksums, while it is closed
 //! STATE/quarantine/FILE@FROM-TO       bytes of the journal that could not be read
 //! STATE/jobs/DAY/REST.log             logs
+//! STATE/unfinished                    while a copy is put in place: nobody opens such a directory
 //! ```
+//!
+//! Whoever has no part in it can look ([`Glance`]), look through it ([`check()`]), and copy it ([`back_up`], [`restore`]).
 //!
 //! A full disk makes appends fail, each with an error; everything can still be asked, and appends work again when
 //! there is space.
@@ -26,9 +29,13 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-pub use self::answer::{Invalidation, JobFilter, JobRecord, JobState, OpenIntent, StoredResult};
+pub use self::answer::{
+    FailedRenewal, Invalidation, JobFilter, JobRecord, JobState, OpenIntent, StoredResult,
+};
+pub use self::backup::{back_up, restore};
+pub use self::check::{Report, SideFile, check};
 pub use self::disk::{Disk, RealDisk};
-pub use self::error::{Damage, DamageKind, OpenError, StoreError};
+pub use self::error::{BackupError, Damage, DamageKind, OpenError, StoreError};
 pub use self::fence::Refusal;
 use self::fold::Kept;
 pub use self::frame::RECORD_BYTES_MAX;
@@ -46,6 +53,8 @@ use crate::clock;
 use crate::ids::{JobId, KeyDigest};
 
 mod answer;
+mod backup;
+mod check;
 mod compact;
 mod disk;
 mod error;
@@ -60,6 +69,8 @@ mod lock;
 mod queue;
 pub mod record;
 mod rows;
+mod sums;
+mod unfinished;
 mod writer;
 
 /// The durable store of one state directory. Clones are the same store.
@@ -85,7 +96,7 @@ struct Inner {
 /// How a store is kept. The default is what a program uses; tests use less, and stand in the door.
 #[derive(Clone)]
 pub struct Options {
-    /// Finished jobs that are kept besides those that are the newest result of their key.
+    /// Finished jobs that are kept besides those that are the newest result of their key, or its newest failed renewal.
     pub jobs_max: u64,
     /// Approvals that are kept. A forgotten one is asked for again.
     pub approvals_max: u64,
@@ -138,6 +149,7 @@ impl Store {
         };
         folder("")?;
         let lock = Lock::take(dir)?;
+        unfinished::refuse(dir)?;
         folder("jobs")?;
         let ledger = Ledger::new(folder("quarantine")?, options.disk.clone());
         let journal = Journal::open(dir, &folder("journal")?, options.disk, ledger.clone())?;
@@ -213,7 +225,7 @@ impl Store {
         }
     }
 
-    /// The newest finished attempt at a key, whatever its outcome.
+    /// The newest finished attempt at a key, whatever its outcome; but for those that were to renew its value and failed.
     pub fn result(&self, op: &str, key: &KeyDigest) -> Option<StoredResult> {
         self.ask(|rows| answer::result(rows, op, key))
     }
@@ -249,6 +261,11 @@ impl Store {
         self.ask(|rows| answer::jobs(rows, filter, limit))
     }
 
+    /// The operations that have jobs, in the order of their names.
+    pub fn ops(&self) -> Vec<String> {
+        self.ask(answer::ops)
+    }
+
     /// Where the log of an attempt is, or will be.
     pub fn log_path(&self, id: &JobId) -> PathBuf {
         self.inner.dir.join("jobs").join(format!("{id}.log"))
@@ -265,7 +282,7 @@ impl Store {
     }
 
     /// Why the last append could not be written; `None` when it could. While this is set the store is as good as
-    /// read-only.
+    /// read-only. It is tried each second whether that has passed.
     pub fn trouble(&self) -> Option<StoreError> {
         self.inner.shared.trouble()
     }
@@ -367,138 +384,4 @@ impl fmt::Debug for Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::Value as Json;
-
-    use crate::ids::OpId;
-    use crate::store::record::{Approved, Intent, Outcome};
-
-    fn key() -> KeyDigest {
-        KeyDigest::of(&serde_json::json!(1))
-    }
-
-    fn approved(op: &str) -> Record {
-        Record::Approved(Approved {
-            op: op.to_owned(),
-            key: key(),
-            desired: key(),
-            by: "ada".to_owned(),
-            at_ms: 1,
-        })
-    }
-
-    /// As when sled fails while it runs.
-    fn break_index(store: &Store) {
-        store.inner.shared.index_mut().1 = Index::Closed;
-    }
-
-    #[test]
-    fn an_index_that_fails_while_it_runs_is_made_anew() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        store.append(approved("one")).wait().unwrap();
-        break_index(&store);
-        assert!(store.is_approved("one", &key(), &key()), "whoever asks heals it");
-        break_index(&store);
-        store.append(approved("two")).wait().unwrap();
-        assert!(store.is_approved("one", &key(), &key()));
-        assert!(store.is_approved("two", &key(), &key()));
-        assert!(matches!(store.inner.shared.index().1, Index::Sled(_)));
-    }
-
-    #[test]
-    fn where_sled_cannot_be_the_rows_are_held_in_memory() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        store.append(approved("one")).wait().unwrap();
-        drop(store);
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        let ledger = Ledger::new(dir.path().join("quarantine"), disk.clone());
-        let journal = Journal::open(dir.path(), &dir.path().join("journal"), disk, ledger).unwrap();
-        // Below a file there is no folder.
-        let below = |name: &str| dir.path().join("lock").join(name);
-        let paths = IndexPaths { folder: below("index"), note: below("index.clean") };
-        let kept = Kept { jobs_max: 1, approvals_max: 1 };
-        let mut index = writer::rebuilt(&journal, &paths, kept).unwrap();
-        assert!(matches!(index, Index::Memory(_)));
-        assert!(answer::is_approved(&index, "one", &key(), &key()).unwrap());
-        assert!(index.close(&paths.folder, &paths.note, 2).is_err(), "it is not noted as whole");
-    }
-
-    /// What an attempt at the key leaves, by a clock that says `at_ms`.
-    fn ended(nonce: u32, at_ms: u64) -> [Record; 2] {
-        let job = JobId::new(OpId::new("one"), at_ms, nonce);
-        let intent = Intent {
-            job: job.clone(),
-            op: "one".to_owned(),
-            key: key(),
-            key_fields: serde_json::json!(1),
-            desired: serde_json::json!(1),
-            summary: String::new(),
-            attempt: 1,
-            epoch: 1,
-            queued_at_ms: at_ms,
-            started_at_ms: at_ms,
-        };
-        let outcome = Outcome { job, epoch: 1, finished_at_ms: at_ms, result: Ok(Json::Null) };
-        [Record::Intent(intent), Record::Outcome(outcome)]
-    }
-
-    #[test]
-    fn an_approval_is_for_the_next_result_whatever_the_clock_says() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let is_unused = |appended: &[Record]| {
-            for record in appended {
-                store.append(record.clone()).wait().unwrap();
-            }
-            store.has_unused_approval("one", &key(), &key())
-        };
-        assert!(!is_unused(&ended(1, 5000)), "nobody approved anything");
-        // `approved` says that it is the year 1970.
-        assert!(is_unused(&[approved("one")]));
-        assert!(!is_unused(&ended(2, 0)));
-        assert!(is_unused(&[approved("one")]));
-    }
-
-    #[tokio::test]
-    async fn awaiting_gives_numbers_in_the_order_of_the_calls() {
-        fn is_send<T: Send + 'static>(it: T) -> T {
-            it
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let calls = ["one", "two", "three"].map(|op| is_send(store.clone()).append(approved(op)));
-        // Number 1 opened the epoch.
-        let numbers = futures::future::join_all(calls.map(is_send)).await;
-        assert_eq!(numbers.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), [2, 3, 4]);
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        let queue = Queue::default();
-        let push = || {
-            let (reply, _) = oneshot::channel();
-            let (record, payload) = (Box::new(approved("one")), vec![0; RECORD_BYTES_MAX]);
-            queue.push(Request::Append { record, payload, reply })
-        };
-        let lot = QUEUE_BYTES_MAX / RECORD_BYTES_MAX;
-        assert!((0..lot).all(|_| push().is_ok()));
-        assert!(matches!(push(), Err(StoreError::Busy)));
-        assert_eq!(queue.take().unwrap().len(), lot);
-        assert!(push().is_ok());
-    }
-
-    #[test]
-    fn after_close_nothing_is_taken_and_nothing_hangs() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let last = store.append(approved("one"));
-        store.close();
-        last.wait().unwrap();
-        assert!(matches!(store.append(approved("two")).wait(), Err(StoreError::Closed)));
-        assert!(!store.is_approved("one", &key(), &key()));
-        store.close();
-    }
-}
+mod tests;

@@ -178,7 +178,7 @@ pub struct Driven {
 /// How the pipeline stood after the newest step.
 #[derive(Default)]
 struct Seen {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     stages: Vec<StageView>,
 }
 
@@ -341,13 +341,23 @@ impl Driven {
         );
     }
 
-    /// A person asks for the job of an operation to be run again.
+    /// A person asks for the job of an operation to be run again. Its value serves meanwhile.
     #[track_caller]
     pub fn rebuilds(&mut self, operation: &str) {
         self.asks(operation, "rebuilt", |engine, job| async move { engine.rebuild(job, Self::PERSON).await });
     }
 
-    /// Who approves, cancels and rebuilds.
+    /// A person asks for the job of an operation to be run again, and that nobody uses its result meanwhile.
+    #[track_caller]
+    pub fn discards(&mut self, operation: &str) {
+        self.asks(
+            operation,
+            "discarded",
+            |engine, job| async move { engine.discard(job, Self::PERSON).await },
+        );
+    }
+
+    /// Who approves, cancels, rebuilds and discards.
     pub const PERSON: &str = "the test";
 
     /// A person sets the level from which jobs wait for confirmation.
@@ -473,9 +483,13 @@ impl Driven {
 
     /// A person asks something of the job of an operation.
     #[track_caller]
-    fn asks<F>(&mut self, operation: &str, done: &str, ask: impl FnOnce(Handle, JobId) -> F)
-    where
-        F: Future<Output = Result<(), Refused>> + Send + 'static,
+    fn asks<F, T: Send + 'static>(
+        &mut self,
+        operation: &str,
+        done: &str,
+        ask: impl FnOnce(Handle, JobId) -> F,
+    ) where
+        F: Future<Output = Result<T, Refused>> + Send + 'static,
     {
         let jobs = self.seen.stages.iter().filter_map(|stage| Some((stage, stage.job.clone()?)));
         let mut jobs: Vec<_> = jobs.map(|(stage, job)| Named::new(self.names_of(stage.node), job)).collect();
@@ -485,7 +499,7 @@ impl Driven {
         let asked = ask(self.engine.clone(), job);
         self.step(|clockwork| answer = clockwork.settle_with(asked));
         match answer {
-            Some(Ok(())) => {}
+            Some(Ok(_)) => {}
             Some(Err(refused)) => panic!("{operation:?} can't be {done}: {refused}"),
             None => panic!("{operation:?} can't be {done}: the engine has stopped"),
         }

@@ -231,3 +231,48 @@ fn what_was_missed_for_a_panic_is_made_up_for() {
     graph.propagate();
     assert_eq!(graph.get(all), Some(&10));
 }
+
+#[test]
+fn who_missed_a_step_does_not_take_one_key_for_another_that_has_its_place() {
+    let mut graph = Graph::new(());
+    let log = graph.log::<&str, i32>();
+    let make = |graph: &mut Graph<()>, key: &&str, item| {
+        assert_ne!(*key, "bad", "it can't be made");
+        let key = key.len() as i32;
+        graph.map(item, move |item| item + key)
+    };
+    let sum = Group::new(0, |a: &i32, b: &i32| a + b, |a: &i32, b: &i32| a - b);
+    let all = graph.keyed_log(log, make, 0, i32::clone, sum);
+    graph.put(log, "a", 10);
+    graph.propagate();
+    assert_eq!(graph.get(all), Some(&11));
+
+    graph.remove(log, "a");
+    graph.put(log, "bad", 10);
+    assert_eq!(graph.propagate().panicked.len(), 1);
+    graph.remove(log, "bad");
+    graph.put(log, "good", 10);
+    assert_eq!(graph.propagate().panicked, []);
+    assert_eq!(graph.get(all), Some(&14), "made for its own key");
+}
+
+#[test]
+fn a_change_costs_one_leaf_also_where_all_room_is_taken() {
+    let mut graph = Graph::new(());
+    let log = graph.log::<i32, i32>();
+    let lifts = Arc::new(Mutex::new(0));
+    let counted = lifts.clone();
+    let lift = move |x: &i32| {
+        *counted.lock().expect("not poisoned") += 1;
+        *x
+    };
+    let sum = Group::new(0, |a: &i32, b: &i32| a + b, |a: &i32, b: &i32| a - b);
+    let all = graph.keyed_log(log, |graph, _, item| graph.map(item, |x| *x), 0, lift, sum);
+    (0..8).for_each(|key| _ = graph.put(log, key, key));
+    graph.propagate();
+    assert_eq!(graph.get(all), Some(&28));
+    *lifts.lock().expect("not poisoned") = 0;
+    graph.put(log, 3, 13);
+    graph.propagate();
+    assert_eq!((graph.get(all), *lifts.lock().expect("not poisoned")), (Some(&38), 1));
+}

@@ -167,3 +167,42 @@ fn the_list_of_the_slow_is_bounded() {
     graph.set(var, 4);
     assert_eq!(graph.propagate().slow.len(), Stats::SLOW_MAX);
 }
+
+/// One variable, and a closure that is slow when it is given a one.
+fn slow_for_a_one() -> (Graph<()>, Turned, Node<u64>) {
+    let mut graph = Graph::new(());
+    let clock = Turned::of(&mut graph);
+    let var = graph.var(0);
+    let turned = clock.clone();
+    graph.map(var, move |x| turned.turn(if *x == 1 { 5_000 } else { 1 }));
+    graph.propagate();
+    (graph, clock, var)
+}
+
+#[test]
+fn after_a_silence_nobody_is_suspected_and_a_step_costs_two_readings() {
+    let (mut graph, clock, var) = slow_for_a_one();
+    for n in 2..12 {
+        clock.turn(60_000_000);
+        clock.readings();
+        graph.set(var, n);
+        assert_eq!(graph.propagate().slow, []);
+        assert_eq!(clock.readings(), 2, "when it begins and when it ends, and none for the closure");
+    }
+}
+
+#[test]
+fn who_was_slow_once_is_soon_timed_no_more() {
+    let (mut graph, clock, var) = slow_for_a_one();
+    let mut steps = |values: std::ops::Range<u64>| {
+        clock.readings();
+        for n in values {
+            graph.set(var, n);
+            graph.propagate();
+        }
+        clock.readings()
+    };
+    steps(1..50);
+    let readings = steps(50..82);
+    assert!(readings <= 2, "64 runs, and {readings} readings");
+}

@@ -60,10 +60,13 @@ fn answers_are_the_same_whatever_happens_to_sled() {
             files(&dir.join("index")).into_iter().for_each(|file| fs::write(file, [0x5a; 99_999]).unwrap());
         }),
         ("another version", true, |dir| {
-            let note = dir.join("index.clean");
-            let text = fs::read_to_string(&note).unwrap();
-            assert!(text.contains("\"version\":1"));
-            fs::write(note, text.replace("\"version\":1", "\"version\":2")).unwrap();
+            let path = dir.join("index.clean");
+            let text = fs::read_to_string(&path).unwrap();
+            let (_, json) = text.split_once(' ').unwrap();
+            let mut note: serde_json::Value = serde_json::from_str(json).unwrap();
+            note["version"] = (note["version"].as_u64().unwrap() + 1).into();
+            let json = note.to_string();
+            fs::write(path, format!("{:08x} {json}", crc32fast::hash(json.as_bytes()))).unwrap();
         }),
     ];
     for (what, anew, harm) in harms {
@@ -94,6 +97,55 @@ fn every_flipped_byte_of_sled_is_noticed() {
         let (_store, after) = reopened(dir.path(), small()).unwrap();
         assert_eq!(before, after, "byte {at} of {}", file.display());
         assert_ne!(inode(dir.path()), old.metadata().unwrap().ino(), "byte {at} of {}", file.display());
+    }
+}
+
+/// What it says of the index is believed whole or not at all: above all how far the journal should go.
+#[test]
+fn every_flipped_byte_of_its_note_is_noticed_and_every_cut() {
+    let whole = quick_dir();
+    let before = filled(whole.path());
+    let kept = files(whole.path());
+    let note = fs::read(whole.path().join("index.clean")).unwrap();
+    let dir = quick_dir();
+    for at in 0..note.len() {
+        let mut flipped = note.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for note in [&flipped[..], &note[..at]] {
+            for file in &kept {
+                let copy = dir.path().join(file.strip_prefix(whole.path()).unwrap());
+                fs::create_dir_all(copy.parent().unwrap()).unwrap();
+                fs::copy(file, copy).unwrap();
+            }
+            fs::write(dir.path().join("index.clean"), note).unwrap();
+            let old = fs::File::open(dir.path().join("index/db")).unwrap();
+            let (store, after) = reopened(dir.path(), small()).unwrap();
+            assert_eq!((&after, store.damage()), (&before, vec![]), "byte {at}");
+            assert_ne!(inode(dir.path()), old.metadata().unwrap().ino(), "byte {at}");
+            drop(store);
+            fs::remove_dir_all(dir.path().join("journal")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_file_of_sled_that_is_cut_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = filled(dir.path());
+    for at in 0..files(&dir.path().join("index")).len() {
+        for cut in [|_| 0, |len: u64| len / 2, |len| len - 1] {
+            let index = files(&dir.path().join("index"));
+            let Some(file) = index.get(at) else { continue };
+            let len = file.metadata().unwrap().len();
+            if len == 0 {
+                continue;
+            }
+            fs::File::options().write(true).open(file).unwrap().set_len(cut(len)).unwrap();
+            let old = fs::File::open(dir.path().join("index/db")).unwrap();
+            let (store, after) = reopened(dir.path(), small()).unwrap();
+            assert_eq!((&after, store.damage()), (&before, vec![]), "{} of {len}", file.display());
+            assert_ne!(inode(dir.path()), old.metadata().unwrap().ino(), "{} of {len}", file.display());
+        }
     }
 }
 

@@ -5,10 +5,20 @@
 mod store_support;
 
 use ci_core::store::record::{Approved, Intent, Outcome, Record};
-use ci_core::store::{Invalidation, JobRecord, JobState, OpenIntent, Store, StoreError, StoredResult};
+use ci_core::store::{
+    FailedRenewal, Invalidation, JobRecord, JobState, OpenIntent, Store, StoreError, StoredResult,
+};
 use ci_core::{Failure, FailureKind, JobId, KeyDigest};
 use proptest::prelude::*;
 use store_support::*;
+
+/// How a key stands.
+#[derive(Default)]
+struct Standing {
+    result: Option<JobId>,
+    renewal: Option<JobId>,
+    declined: Option<Invalidation>,
+}
 
 /// All accepted records, and nothing else.
 #[derive(Default)]
@@ -76,31 +86,65 @@ impl Model {
         self.intent(job).is_some() && self.end(job).is_none()
     }
 
-    fn newest_result(&self, op: &str, key: &KeyDigest) -> Option<(usize, &Outcome)> {
-        let of =
-            |outcome: &Outcome| self.intent(&outcome.job).is_some_and(|(_, i)| i.op == op && i.key == *key);
-        self.outcomes().filter(|(_, outcome)| of(outcome)).last()
+    /// What becomes of a key, record by record.
+    fn stands(&self, op: &str, key: &KeyDigest) -> Standing {
+        let mut now = Standing::default();
+        for record in &self.records {
+            match record {
+                Record::Outcome(outcome) => {
+                    let Some((_, intent)) = self.intent(&outcome.job) else { continue };
+                    if intent.op != op || intent.key != *key {
+                        continue;
+                    }
+                    let renews = intent.renews.is_some() && intent.renews == now.result;
+                    let stays = now.declined.as_ref().is_none_or(|declined| declined.serves);
+                    match &outcome.result {
+                        Err(failure) if renews && stays && failure.kind == FailureKind::Superseded => {}
+                        Err(_) if renews && stays => {
+                            (now.renewal, now.declined) = (Some(outcome.job.clone()), None);
+                        }
+                        _ => now = Standing { result: Some(outcome.job.clone()), ..Standing::default() },
+                    }
+                }
+                Record::Invalidated(i) if i.op == op && i.key == *key && now.result.is_some() => {
+                    now.declined =
+                        Some(Invalidation { why: i.why.clone(), at_ms: i.at_ms, serves: i.serves });
+                }
+                _ => {}
+            }
+        }
+        now
     }
 
     fn result(&self, op: &str, key: &KeyDigest) -> Option<StoredResult> {
-        let (at, outcome) = self.newest_result(op, key)?;
-        let intent = self.intent(&outcome.job)?.1.clone();
-        let invalidated = self.records[at..].iter().rev().find_map(|record| match record {
-            Record::Invalidated(i) if i.op == op && i.key == *key => {
-                Some(Invalidation { why: i.why.clone(), at_ms: i.at_ms })
-            }
-            _ => None,
+        let Standing { result, renewal, declined } = self.stands(op, key);
+        let end = |job: &JobId| self.end(job).unwrap().1;
+        let result = result?;
+        let renewal = renewal.map(|job| {
+            let Outcome { finished_at_ms: at_ms, result, .. } = end(&job);
+            FailedRenewal { job, at_ms, failure: result.unwrap_err() }
         });
-        Some(StoredResult { intent, outcome: outcome.clone(), invalidated })
+        let intent = self.intent(&result)?.1.clone();
+        Some(StoredResult { intent, outcome: end(&result), renewal, invalidated: declined })
     }
 
-    fn is_kept(&self, intent: &Intent, jobs_max: usize) -> bool {
-        let ends = |intent: &Intent| {
-            let newest = self.newest_result(&intent.op, &intent.key).map(|(_, outcome)| &outcome.job);
-            if newest == Some(&intent.job) { None } else { self.end(&intent.job).map(|(at, _)| at) }
+    /// All jobs but those that ended long ago and that no key names.
+    fn kept(&self, jobs_max: usize) -> Vec<&Intent> {
+        let standings: Vec<_> = each_key().map(|(op, of)| self.stands(op, &key(of))).collect();
+        let is_named = |job: &JobId| {
+            standings.iter().any(|now| [&now.result, &now.renewal].contains(&&Some(job.clone())))
         };
-        let Some(end) = ends(intent) else { return true };
-        self.intents().filter_map(|(_, other)| ends(other)).filter(|other| *other > end).count() < jobs_max
+        let ends: Vec<_> = self
+            .intents()
+            .map(|(_, intent)| {
+                let end = self.end(&intent.job).filter(|_| !is_named(&intent.job)).map(|(at, _)| at);
+                (intent, end)
+            })
+            .collect();
+        let is_kept = |end: &Option<usize>| {
+            end.is_none_or(|end| ends.iter().filter(|(_, other)| *other > Some(end)).count() < jobs_max)
+        };
+        ends.iter().filter(|(_, end)| is_kept(end)).map(|(intent, _)| *intent).collect()
     }
 
     fn record(&self, intent: &Intent) -> JobRecord {
@@ -129,8 +173,7 @@ impl Model {
 
     fn answers(&self) -> Answers {
         let (jobs_max, approvals_max) = (small().jobs_max as usize, small().approvals_max as usize);
-        let kept = self.intents().filter(|(_, intent)| self.is_kept(intent, jobs_max));
-        let mut jobs: Vec<JobRecord> = kept.map(|(_, intent)| self.record(intent)).collect();
+        let mut jobs: Vec<JobRecord> = self.kept(jobs_max).into_iter().map(|i| self.record(i)).collect();
         jobs.sort_by(|a, b| b.intent.job.cmp(&a.intent.job));
         let of_state = |state| jobs.iter().filter(|job| job.state() == state).cloned().collect::<Vec<_>>();
         let open = |job: &JobRecord| OpenIntent { intent: job.intent.clone(), handle: job.handle.clone() };
@@ -138,7 +181,23 @@ impl Model {
             let of_key = |job: &&JobRecord| job.intent.op == op && job.intent.key == key(of);
             of_state(JobState::Open).iter().find(of_key).map(open)
         };
+        let of_key = |op: &str, of: u32| {
+            let is_of_key = |job: &&JobRecord| job.intent.op == op && job.intent.key == key(of);
+            jobs.iter().filter(is_of_key).cloned().collect()
+        };
+        let is_declined = |job: &&JobRecord| {
+            let now = self.stands(&job.intent.op, &job.intent.key);
+            now.declined.is_some() && now.result.as_ref() == Some(&job.intent.job)
+        };
+        let tenth = job(10);
+        let mut ops: Vec<String> = jobs.iter().map(|job| job.intent.op.clone()).collect();
+        ops.sort();
+        ops.dedup();
         Answers {
+            declined: jobs.iter().filter(is_declined).cloned().collect(),
+            histories: each_key().map(|(op, of)| of_key(op, of)).collect(),
+            first: jobs.iter().skip(1).filter(|job| job.intent.job < tenth).cloned().collect(),
+            ops,
             results: each_key().map(|(op, of)| self.result(op, &key(of))).collect(),
             open: each_key().map(|(op, of)| open_of(op, of)).collect(),
             open_intents: of_state(JobState::Open).iter().rev().map(open).collect(),
@@ -161,6 +220,7 @@ enum Step {
         op: usize,
         key: u32,
         again: bool,
+        renews: bool,
     },
     Handle {
         back: u32,
@@ -168,7 +228,7 @@ enum Step {
     },
     Outcome {
         back: u32,
-        ok: bool,
+        failed: Option<FailureKind>,
         epoch_off: i8,
     },
     Approve {
@@ -180,6 +240,7 @@ enum Step {
         op: usize,
         key: u32,
         why: u8,
+        serves: bool,
     },
     /// Waits for all before.
     Settle,
@@ -191,15 +252,21 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let (op, of) = (0..OPS.len(), 0..KEYS);
+    let failed = prop_oneof![
+        3 => Just(None),
+        2 => Just(Some(FailureKind::Permanent)),
+        1 => Just(Some(FailureKind::Superseded)),
+    ];
     prop_oneof![
-        6 => (op.clone(), of.clone(), prop::bool::weighted(0.05))
-            .prop_map(|(op, key, again)| Step::Intent { op, key, again }),
+        6 => (op.clone(), of.clone(), prop::bool::weighted(0.05), any::<bool>())
+            .prop_map(|(op, key, again, renews)| Step::Intent { op, key, again, renews }),
         2 => (0..4u32, any::<u8>()).prop_map(|(back, text)| Step::Handle { back, text }),
-        6 => (0..4u32, any::<bool>(), prop_oneof![9 => Just(0i8), 1 => Just(-1), 1 => Just(1)])
-            .prop_map(|(back, ok, epoch_off)| Step::Outcome { back, ok, epoch_off }),
+        6 => (0..4u32, failed, prop_oneof![9 => Just(0i8), 1 => Just(-1), 1 => Just(1)])
+            .prop_map(|(back, failed, epoch_off)| Step::Outcome { back, failed, epoch_off }),
         1 => (op.clone(), of.clone(), of.clone())
             .prop_map(|(op, key, desired)| Step::Approve { op, key, desired }),
-        1 => (op, of, any::<u8>()).prop_map(|(op, key, why)| Step::Invalidate { op, key, why }),
+        1 => (op, of, any::<u8>(), any::<bool>())
+            .prop_map(|(op, key, why, serves)| Step::Invalidate { op, key, why, serves }),
         3 => Just(Step::Settle),
         1 => prop_oneof![Just(Step::Restart), Just(Step::Crash), Just(Step::LoseIndex), Just(Step::Compacted)],
     ]
@@ -256,19 +323,22 @@ impl Driver {
     fn take(&mut self, step: Step) {
         let epoch = self.model.epoch;
         match step {
-            Step::Intent { op, key, again } => {
+            Step::Intent { op, key: of, again, renews } => {
                 self.jobs += u32::from(!again || self.jobs == 0);
-                self.append(intent(OPS[op], key, self.jobs, epoch));
+                let renews = self.model.stands(OPS[op], &key(of)).result.filter(|_| renews);
+                self.append(renewal(OPS[op], of, self.jobs, renews, epoch));
             }
             Step::Handle { back, text } => {
                 self.append(handle(self.jobs.saturating_sub(back), &text.to_string()));
             }
-            Step::Outcome { back, ok, epoch_off } => {
+            Step::Outcome { back, failed, epoch_off } => {
                 let epoch = epoch.saturating_add_signed(epoch_off.into());
-                self.append(outcome(self.jobs.saturating_sub(back), ok, epoch));
+                self.append(ended(self.jobs.saturating_sub(back), failed, epoch));
             }
             Step::Approve { op, key, desired } => self.append(approved(OPS[op], key, desired)),
-            Step::Invalidate { op, key, why } => self.append(invalidated(OPS[op], key, &why.to_string())),
+            Step::Invalidate { op, key, why, serves } => {
+                self.append(declined(OPS[op], key, &why.to_string(), serves));
+            }
             Step::Settle => self.settle(),
             Step::Restart => self.again(small(), |_| ()),
             Step::Crash => self.again(small(), forget_that_it_was_closed),

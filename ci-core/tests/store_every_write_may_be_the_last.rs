@@ -115,18 +115,22 @@ fn every_write_may_be_the_last() {
     budgets.sort_unstable();
     budgets.dedup();
     let mut snapshots = 0;
-    for (budget, power_cut) in budgets.iter().flat_map(|budget| [(*budget, false), (*budget, true)]) {
+    let losses = ["nothing", "bytes", "bytes and names"];
+    for (budget, lost) in budgets.iter().flat_map(|budget| losses.map(|lost| (*budget, lost))) {
         let dir = quick_dir();
         let disk = Arc::new(Cut::after(budget));
         let acknowledged = run_on(&disk, dir.path(), &states);
         let _ = std::fs::remove_file(dir.path().join("index.clean"));
         let folder = dir.path().join("journal");
-        if power_cut {
+        if lost == "bytes and names" {
+            disk.lose_names_that_were_not_synced();
+        }
+        if lost != "nothing" {
             disk.lose_what_was_not_synced(&folder);
         }
         let mut left = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
         snapshots += u32::from(left.any(|path| path.extension().is_some_and(|name| name == "snapshot")));
-        is_a_state_and_goes_on(dir.path(), acknowledged, &states, &format!("{budget}, {power_cut}"));
+        is_a_state_and_goes_on(dir.path(), acknowledged, &states, &format!("{budget}, {lost} lost"));
     }
     assert!(snapshots > 10, "the cuts reach behind a compaction: {snapshots}");
 }

@@ -4,10 +4,13 @@
 
 mod store_support;
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ci_core::store::{Disk, Options, Store, StoreError};
 use store_support::disks::Filling;
@@ -54,6 +57,36 @@ fn a_failed_write_is_taken_back() {
     }
 }
 
+/// Nobody may have anything to write for hours.
+#[test]
+fn it_notices_by_itself_that_there_is_space() {
+    for room in [0, 100] {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Filling::default());
+        let store = Store::open_with(dir.path(), on(&disk)).unwrap();
+        disk.full.store(true, SeqCst);
+        put(&store, intent("build", 0, 1, 1)).unwrap_err();
+        // What is enough for a probe that asks for nothing is not enough to call it well.
+        disk.room.store(room, SeqCst);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while 0 < disk.room.load(SeqCst) {
+            assert!(Instant::now() < deadline, "it is never tried");
+            thread::yield_now();
+        }
+        assert!(matches!(store.trouble(), Some(StoreError::Full(_))));
+        disk.full.store(false, SeqCst);
+        while store.trouble().is_some() {
+            assert!(Instant::now() < deadline, "it is never noticed");
+            thread::yield_now();
+        }
+        let left = fs::read_dir(dir.path().join("journal")).unwrap().count();
+        assert_eq!(left, 1, "a probe leaves nothing");
+        put(&store, intent("build", 0, 1, 1)).unwrap();
+        store.close();
+        assert_eq!(Store::open(dir.path()).unwrap().damage(), []);
+    }
+}
+
 #[test]
 fn it_opens_on_a_full_disk_and_takes_its_epoch_when_it_can() {
     let dir = tempfile::tempdir().unwrap();
@@ -80,7 +113,7 @@ fn fill_for_real(dir: &Path) {
     put(&store, intent("build", 0, 1, 1)).unwrap();
     let ballast = dir.join("ballast");
     let whole: u64 = 1 << 30;
-    let mut file = std::fs::File::create(&ballast).unwrap();
+    let mut file = fs::File::create(&ballast).unwrap();
     let filled = std::io::copy(&mut std::io::Read::take(std::io::repeat(7), whole), &mut file);
     assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     // What is left of the last page takes some records.
@@ -96,12 +129,12 @@ fn fill_for_real(dir: &Path) {
     let before = answers(&store);
     drop(store);
     // sled does not open on a full disk.
-    let _ = std::fs::remove_file(state.join("index.clean"));
+    let _ = fs::remove_file(state.join("index.clean"));
     let (store, found) = reopened(&state, Options::default()).unwrap();
     assert_eq!((&found, store.damage()), (&before, vec![]));
     assert!(matches!(put(&store, outcome(1, true, 2)), Err(StoreError::Full(_))));
     drop(file);
-    std::fs::remove_file(ballast).unwrap();
+    fs::remove_file(ballast).unwrap();
     put(&store, outcome(1, true, 2)).unwrap();
     let before = answers(&store);
     drop(store);

@@ -53,6 +53,22 @@ fn records_of_every_version_are_read() {
     }
 }
 
+/// A kind of record that is added needs a sample before anything else: nobody else holds it to what was written once.
+#[test]
+fn every_kind_of_record_has_a_sample() {
+    // serde knows them all, and says so: unknown variant `?`, expected one of `opened`, `intent`, …
+    let kinds = serde_json::from_str::<Record>(r#"{ "record": "?" }"#).unwrap_err().to_string();
+    let kinds: Vec<_> = kinds.split('`').skip(3).step_by(2).collect();
+    assert!(kinds.starts_with(&["opened", "intent"]), "{kinds:?}");
+    let samples: Vec<_> = (1..=Record::VERSION).map(|version| fs::read(sample(version)).unwrap()).collect();
+    for kind in kinds {
+        let begins = format!(r#"{{"record":"{kind}""#);
+        let is_there =
+            |sample: &Vec<u8>| sample.windows(begins.len()).any(|bytes| bytes == begins.as_bytes());
+        assert!(samples.iter().any(is_there), "no sample has a record {kind:?}");
+    }
+}
+
 /// Writing in the newest version still gives the bytes of its sample (but for the time of opening): the version
 /// grows when the format changes.
 #[test]

@@ -6,17 +6,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ci_core::current::{build_with, publish_at};
+use ci_core::current::{build_with, constant, publish_at, try_build_with};
 use ci_core::{Current, DEFAULT};
 
+pub use ci_core::executor::Limits as WorkLimits;
+
 pub use self::api::{Api, ApiError};
+pub use self::artifact::{ArtifactPath, BadArtifactPath};
 pub use self::client::{Docker, DockerHost, EngineInfo};
 pub use self::container::Containers;
 pub use self::credentials::Credentials;
+use self::op::artifact::{Leave, LeaveKey};
 use self::op::build::Build;
 pub use self::op::build::Built;
 pub use self::op::limits::Limits;
 use self::op::pread::Pread;
+use self::op::pull::Pull;
+pub use self::op::pull::Pulled;
 pub use self::op::push::Pushed;
 use self::op::push::{Push, PushedImage};
 use self::op::run::{Run, RunKey};
@@ -24,9 +30,11 @@ pub use self::op::service::{Deployed, NewService, Watching};
 use self::op::service::{Update, Wanted};
 pub use self::probe::Probe;
 pub use self::reference::{BadReference, Digest, ImageId, Pinned, Reference};
+use crate::artifacts::Artifact;
 use crate::git::Commit;
 
 pub mod api;
+pub mod artifact;
 pub mod build;
 pub mod client;
 pub mod container;
@@ -50,6 +58,7 @@ mod tail;
 pub struct Dockerfile {
     path: String,
     args: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
     platform: Option<String>,
     target: Option<String>,
     timeout: Option<Duration>,
@@ -66,14 +75,45 @@ pub struct Dockerfile {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn dockerfile(path: impl Into<String>) -> Dockerfile {
-    Dockerfile { path: path.into(), args: BTreeMap::new(), platform: None, target: None, timeout: None }
+    Dockerfile {
+        path: path.into(),
+        args: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        platform: None,
+        target: None,
+        timeout: None,
+    }
 }
 
 impl Dockerfile {
-    /// Sets a build argument. Build arguments stay in the image's history: never put a secret there.
+    /// Sets a build argument. Build arguments stay in the image's history: a value that holds a secret of the engine is
+    /// refused. See [`Dockerfile::secret`].
     #[must_use]
     pub fn arg(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.args.insert(name.into(), value.into());
+        self
+    }
+
+    /// Lets steps of the Dockerfile mount the engine's secret `name` under `id`, as the file `/run/secrets/<id>`:
+    ///
+    /// ```dockerfile
+    /// RUN --mount=type=secret,id=npm NPM_TOKEN="$(cat /run/secrets/npm)" npm ci
+    /// ```
+    ///
+    /// The secret is in the image only if the step copies it there. Its name is part of what is built, its value is not:
+    /// with a new value nothing is built again. What may not have it, by the secret's
+    /// [scopes](ci_core::secret::Secret::only), fails before anything is built.
+    ///
+    /// ```
+    /// use ci_dsl::{docker, git};
+    ///
+    /// let site = git::repo("https://example.org/site.git")?.head("live")?;
+    /// let image = docker::build(&site, docker::dockerfile("Dockerfile").secret("npm", "npm-token"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn secret(mut self, id: impl Into<String>, name: impl Into<String>) -> Self {
+        self.secrets.insert(id.into(), name.into());
         self
     }
 
@@ -99,9 +139,12 @@ impl Dockerfile {
     }
 }
 
-/// One engine, by the name under which it is bound.
+/// One engine, by the name under which it is bound; and what work on it may use.
 #[derive(Clone, Debug)]
-pub struct On(String);
+pub struct On {
+    engine: String,
+    limits: WorkLimits,
+}
 
 /// The engine bound under this name.
 ///
@@ -114,7 +157,23 @@ pub struct On(String);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn on(name: impl Into<String>) -> On {
-    On(name.into())
+    On { engine: name.into(), limits: WorkLimits::default() }
+}
+
+/// The engine bound under no name, for work that may use this much. See [`On::within`].
+///
+/// ```
+/// use ci_dsl::docker::{self, WorkLimits};
+/// use ci_dsl::git;
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// let small = WorkLimits { memory_bytes: 512 << 20, ..WorkLimits::default() };
+/// let tested = docker::within(small).run(&image, ["./run-tests"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn within(limits: WorkLimits) -> On {
+    on(DEFAULT).within(limits)
 }
 
 /// Builds an image of each commit. See [`On::build`].
@@ -128,6 +187,31 @@ pub fn on(name: impl Into<String>) -> On {
 /// ```
 pub fn build(commit: &Current<Commit>, dockerfile: Dockerfile) -> Current<Built> {
     on(DEFAULT).build(commit, dockerfile)
+}
+
+/// Brings an image of a registry to the engine. See [`On::pull`].
+///
+/// # Errors
+///
+/// When the text names no image.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ci_dsl::{docker, git};
+///
+/// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+///
+/// // A Dockerfile that begins with `ARG BASE` and `FROM $BASE`: built of each commit, and of each new base.
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let base = docker::pull("debian:13")?.valid_for(DAY);
+/// let image = base.bind("build", move |base| {
+///     docker::build(&site, docker::dockerfile("Dockerfile").arg("BASE", base.image.to_string()))
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn pull(name: &str) -> Result<Current<Pulled>, BadReference> {
+    on(DEFAULT).pull(name)
 }
 
 /// Runs a command in a container of each image. See [`On::run`].
@@ -160,6 +244,29 @@ pub fn pread<A: Into<String>>(
     command: impl IntoIterator<Item = A>,
 ) -> Current<String> {
     on(DEFAULT).pread(image, command)
+}
+
+/// Runs a command in a container of each image, for the file or folder that it leaves. See [`On::artifact`].
+///
+/// # Errors
+///
+/// When nothing can be at such a path.
+///
+/// ```
+/// use ci_dsl::{docker, git};
+///
+/// let site = git::repo("https://example.org/site.git")?.head("live")?;
+/// let image = docker::build(&site, docker::dockerfile("Dockerfile"));
+/// let manual = docker::artifact(&image, ["make", "manual"], "/src/manual")?;
+/// assert!(docker::artifact(&image, ["make", "manual"], "../etc/passwd").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn artifact<A: Into<String>>(
+    image: &Current<Built>,
+    command: impl IntoIterator<Item = A>,
+    path: &str,
+) -> Result<Current<Artifact>, BadArtifactPath> {
+    on(DEFAULT).artifact(image, command, path)
 }
 
 /// Pushes each image to the engine's registry. See [`On::push`].
@@ -208,27 +315,49 @@ pub fn service(name: impl Into<String>, image: &Current<Pushed>) -> Current<Depl
 }
 
 impl On {
+    /// Limits what [`On::run`], [`On::pread`] and [`On::artifact`] may use; [`WorkLimits::default`] tells what holds without. Other limits are
+    /// another question: what ran out of memory runs again when it is given more.
+    #[must_use]
+    pub fn within(self, limits: WorkLimits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Builds an image of each commit, with BuildKit, from the commit's own files and nothing else.
     pub fn build(&self, commit: &Current<Commit>, dockerfile: Dockerfile) -> Current<Built> {
         let label = format!("build {}", dockerfile.path);
-        build_with(commit, self.0.as_str(), label, move |op: &Build, commit: &Commit| {
+        try_build_with(commit, self.engine.as_str(), label, move |op: &Build, commit: &Commit| {
             op.key(commit, &dockerfile)
         })
     }
 
+    /// Brings an image of a registry to the engine: what the name stands for when this runs first. With
+    /// [`Current::valid_for`] it is looked up again from time to time, and the value is another when the name stands for
+    /// another image.
+    ///
+    /// # Errors
+    ///
+    /// When the text names no image.
+    pub fn pull(&self, name: &str) -> Result<Current<Pulled>, BadReference> {
+        let name: Reference = name.parse()?;
+        let label = format!("pull {name}");
+        Ok(build_with(&constant(()), self.engine.as_str(), label, move |op: &Pull, ()| op.key(&name)))
+    }
+
     /// Runs a command in a container of each image; done when it exits with 0. The command is an argument vector: no
-    /// shell reads it.
+    /// shell reads it. It has no network and no privileges, whoever it is, and no more than its [limits](On::within); what it
+    /// writes goes with the container.
     pub fn run<A: Into<String>>(
         &self,
         image: &Current<Built>,
         command: impl IntoIterator<Item = A>,
     ) -> Current<()> {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
-        let label = format!("run {}", command.join(" "));
-        build_with(image, self.0.as_str(), label, move |op: &Run, image: &Built| RunKey {
+        let (label, limits) = (format!("run {}", command.join(" ")), self.limits);
+        build_with(image, self.engine.as_str(), label, move |op: &Run, image: &Built| RunKey {
             context: op.context().to_owned(),
             image: image.id.clone(),
             command: command.clone(),
+            limits,
         })
     }
 
@@ -239,12 +368,40 @@ impl On {
         command: impl IntoIterator<Item = A>,
     ) -> Current<String> {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
-        let label = format!("pread {}", command.join(" "));
-        build_with(image, self.0.as_str(), label, move |op: &Pread, image: &Built| RunKey {
+        let (label, limits) = (format!("pread {}", command.join(" ")), self.limits);
+        build_with(image, self.engine.as_str(), label, move |op: &Pread, image: &Built| RunKey {
             context: op.context().to_owned(),
             image: image.id.clone(),
             command: command.clone(),
+            limits,
         })
+    }
+
+    /// As [`On::run`]; the value is the file or folder at `path` (absolute, in the container) when the command has succeeded.
+    /// It is kept by the engine's [`crate::artifacts::Artifacts`], which says where. Links and whatever else is no plain file
+    /// or folder is refused, and more than [`BYTES_MAX`](crate::artifacts::Artifacts::BYTES_MAX) is.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be at such a path.
+    pub fn artifact<A: Into<String>>(
+        &self,
+        image: &Current<Built>,
+        command: impl IntoIterator<Item = A>,
+        path: &str,
+    ) -> Result<Current<Artifact>, BadArtifactPath> {
+        let path = ArtifactPath::parse(path)?;
+        let command: Vec<String> = command.into_iter().map(Into::into).collect();
+        let (label, limits) = (format!("{path} of {}", command.join(" ")), self.limits);
+        Ok(build_with(image, self.engine.as_str(), label, move |op: &Leave, image: &Built| LeaveKey {
+            run: RunKey {
+                context: op.context().to_owned(),
+                image: image.id.clone(),
+                command: command.clone(),
+                limits,
+            },
+            path: path.clone(),
+        }))
     }
 
     /// Pushes each image to the engine's [`crate::registry::Registry`] as `name` (`team/site:live`). The value says by
@@ -258,7 +415,7 @@ impl On {
         let name = name.to_owned();
         Ok(publish_at(
             image,
-            self.0.as_str(),
+            self.engine.as_str(),
             format!("push {name}"),
             move |op: &Push| op.key(&name),
             |_, image: &Built| PushedImage::from(image),
@@ -280,13 +437,13 @@ impl On {
         create: Option<NewService>,
     ) -> Current<Deployed> {
         let name = name.into();
-        let label = match self.0.as_str() {
+        let label = match self.engine.as_str() {
             DEFAULT => format!("service {name}"),
             on => format!("service {name} on {on}"),
         };
         publish_at(
             image,
-            self.0.as_str(),
+            self.engine.as_str(),
             label,
             move |op: &Update| op.key(&name),
             move |_, image: &Pushed| Wanted::new(image, watching.clone(), create.clone()),

@@ -79,7 +79,7 @@ impl Repo {
         let (repo, label) = (self.0.clone(), format!("head of {branch} in {}", self.0.as_str()));
         let fetch = format!("fetch {branch} of {}", self.0.name());
         let head = monitor_with(label, move |bindings| {
-            let git = bindings.get(ci_core::DEFAULT)?;
+            let git = Git::bound(bindings, ci_core::DEFAULT)?;
             let poll = bindings.get(ci_core::DEFAULT).unwrap_or_default();
             Ok(Head::new(git, poll, repo.clone(), reference.clone()))
         });

@@ -26,6 +26,7 @@
 use ci_core::testing::{Driven, drive_with};
 use ci_core::{Current, Engine};
 
+use crate::artifacts::Artifacts;
 use crate::docker::service::{Evidence, Health};
 use crate::docker::{Built, Deployed, Docker, DockerHost, Pinned, Pushed};
 use crate::git::{Commit, Git, GitOptions, RefName, RepoUrl};
@@ -53,7 +54,8 @@ pub fn clients(engine: Engine) -> Engine {
     let git = Git::looking(engine.store().dir(), GitOptions::default())
         .unwrap_or_else(|error| panic!("no git for the test: {error}"));
     let registry = Registry::new(REGISTRY).expect("because it is an address");
-    engine.with(git).with(registry).with_any(|name| {
+    let artifacts = Artifacts::at(engine.store().dir());
+    engine.with(git).with(registry).with(artifacts).with_any(|name| {
         let context = if name.is_empty() { Docker::LOCAL } else { name };
         Docker::new(context, DockerHost::Unix("/nowhere".into()))
     })

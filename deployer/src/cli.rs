@@ -15,7 +15,9 @@ use crate::run::Deployer;
 use crate::settings::{Listen, Settings};
 use crate::status::Standing;
 use crate::table::Repo;
-use crate::{demo, local, telemetry, terminal};
+use crate::{demo, local, store, telemetry, terminal};
+
+mod logs;
 
 /// How many jobs `deployer jobs` lists unless told otherwise.
 const JOBS_LISTED: usize = 20;
@@ -57,6 +59,20 @@ enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Look into all logs
+    Logs {
+        #[command(subcommand)]
+        what: Logs,
+    },
+    /// Tidy up now what the running deployer tidies up each hour: old logs
+    Housekeeping {
+        /// Only tell what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Let a job start that waits for confirmation
     Approve {
         /// The job's id, or a part of it
@@ -67,8 +83,13 @@ enum Command {
         /// The job's id, or a part of it
         id: String,
     },
-    /// Run a job's operation again
+    /// Run a job's operation again; its result serves meanwhile
     Rebuild {
+        /// The job's id, or a part of it
+        id: String,
+    },
+    /// Run a job's operation again, and let nobody use its result meanwhile
+    Discard {
         /// The job's id, or a part of it
         id: String,
     },
@@ -77,6 +98,15 @@ enum Command {
         /// harmless, mostly-harmless, average, above-average, dangerous, or none
         level: String,
     },
+    /// Copy the state directory, see whether it is whole, put a copy in place; no deployer is disturbed, and none has to run
+    #[command(subcommand)]
+    Store(store::Command),
+}
+
+#[derive(Debug, Subcommand)]
+enum Logs {
+    /// Print the lines that hold a text, those of the newest job first
+    Search(logs::Search),
 }
 
 /// The settings that decide what is done.
@@ -162,6 +192,10 @@ async fn obey(cli: Cli, table: fn() -> Vec<Repo>) -> anyhow::Result<ExitCode> {
         Command::Local(options) => local::run(options, cli.state, &table()).await?,
         Command::Jobs { limit } => jobs(&Client::new(&state)?, limit).await?,
         Command::Log { id, follow } => log(&Client::new(&state)?, &id, follow).await?,
+        Command::Logs { what: Logs::Search(wanted) } => logs::search(&Client::new(&state)?, wanted).await?,
+        Command::Housekeeping { dry_run, json } => {
+            logs::tidy(&Client::new(&state)?, dry_run, json).await?;
+        }
         Command::Approve { id } => {
             terminal::say(Client::new(&state)?.act(Verb::Approve, &id).await?.trim_end())
         }
@@ -171,6 +205,10 @@ async fn obey(cli: Cli, table: fn() -> Vec<Repo>) -> anyhow::Result<ExitCode> {
         Command::Rebuild { id } => {
             terminal::say(Client::new(&state)?.act(Verb::Rebuild, &id).await?.trim_end())
         }
+        Command::Discard { id } => {
+            terminal::say(Client::new(&state)?.act(Verb::Discard, &id).await?.trim_end())
+        }
+        Command::Store(command) => return store::obey(command, state).await,
         Command::Confirm { level } => terminal::say(Client::new(&state)?.confirm(&level).await?.trim_end()),
     }
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,9 @@
 //! | `GET /status` | how each thing of the pipeline stands, as JSON |
 //! | `GET /jobs?limit=N` | the newest jobs, as JSON |
 //! | `GET /log?job=ID&offset=N&follow=true` | the log's bytes from `offset` on |
-//! | `POST /approve?job=ID`, `/cancel`, `/rebuild` | nothing, or why not |
+//! | `GET /logs?text=TEXT&…` | what logs hold a text: see [`ci_core::logs::Search::lines`] |
+//! | `POST /housekeeping?dry_run=true` | what is tidied up, or was, as JSON |
+//! | `POST /approve?job=ID`, `/cancel`, `/rebuild`, `/discard` | nothing, or why not |
 //! | `POST /confirm?level=LEVEL` | nothing |
 //!
 //! A job may be named by any part of its id that no other recent job has.

@@ -23,12 +23,14 @@ mod cli;
 mod control;
 mod demo;
 mod guarding;
+mod housekeeping;
 mod local;
 pub mod pipeline;
 mod plan;
 mod run;
 mod settings;
 mod status;
+mod store;
 pub mod table;
 mod telemetry;
 mod terminal;
@@ -38,9 +40,10 @@ pub mod timeline;
 mod web;
 
 pub use control::{Client, ClientError, Verb};
+pub use housekeeping::{Thing, Tidied};
 pub use plan::Plan;
 pub use run::Deployer;
-pub use settings::Settings;
+pub use settings::{SecretSetting, Settings};
 pub use status::Standing;
 
 /// What a table is written with.

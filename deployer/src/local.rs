@@ -45,7 +45,7 @@ const ANY_FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 /// Where the state is, below that of `deployer run`, unless somebody says.
 pub(crate) const FOLDER: &str = "local";
 /// The file that tells a state directory of ours.
-const MARK: &str = "is-local";
+pub(crate) const MARK: &str = "is-local";
 
 fn settings(options: &Options, state: Option<PathBuf>) -> anyhow::Result<Settings> {
     let default = Settings::default_state().join(FOLDER);
@@ -60,6 +60,8 @@ fn settings(options: &Options, state: Option<PathBuf>) -> anyhow::Result<Setting
         anonymous: true,
         listen: options.listen.map_or(Some(ANY_FREE_PORT), |Listen(listen)| listen),
         public_url: None,
+        // They are of the machine that the settings are for.
+        secrets: std::collections::BTreeMap::new(),
         ..told
     };
     options.guarding.apply(&mut settings)?;

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ci_core::engine::JobView;
+use ci_core::secret::Secrets;
 use ci_core::store::Glance;
 use ci_core::{Bindings, DEFAULT, Level, OpError};
 use ci_dsl::git::Git;
@@ -82,7 +83,13 @@ async fn foresee(settings: &Settings, table: &[Repo], only: Option<&str>) -> any
         (None, None) => None,
     };
     let git = Git::looking(&settings.state, settings.git()?)?;
+    let own = settings.clone();
+    let secrets = Secrets::default();
+    for secret in tokio::task::spawn_blocking(move || own.read_secrets()).await?? {
+        secrets.add(&secret)?;
+    }
     let mut clients = Bindings::new();
+    clients.bind(DEFAULT, secrets);
     clients.bind(DEFAULT, git.clone());
     clients.bind(DEFAULT, Registry::new(registry.as_deref().unwrap_or(NO_PORT_YET))?);
     for (name, docker) in settings.engines()? {

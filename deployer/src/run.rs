@@ -4,10 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use ci_core::Engine;
 use ci_core::engine::Handle;
 use ci_core::event::Event;
-use ci_dsl::docker::Limits;
+use ci_core::{Engine, OpError};
 use ci_dsl::git::{Git, Poll};
 use ci_dsl::registry::Registry;
 use tokio::sync::broadcast::Receiver;
@@ -16,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::control;
 use crate::guarding::Release;
+use crate::housekeeping::{Housekeeper, Rules};
 use crate::settings::Settings;
 use crate::table::{self, Repo};
 use crate::web::{self, Pages};
@@ -58,6 +58,7 @@ pub struct Deployer {
     events: Receiver<Event>,
     control: control::Server,
     release: Option<Release>,
+    housekeeper: Housekeeper,
 }
 
 impl Deployer {
@@ -72,6 +73,8 @@ impl Deployer {
         let pipeline = table::lower(table)?;
         settings.check_contexts(table)?;
         settings.check_registry()?;
+        let own = settings.clone();
+        let secrets = tokio::task::spawn_blocking(move || own.read_secrets()).await??;
         let state = settings.state.clone();
         let engine = tokio::task::spawn_blocking(move || Engine::open(&state)).await??;
         // Logs, mirrors and images are nobody else's, even if somebody made the directory for us.
@@ -99,15 +102,21 @@ impl Deployer {
             .with(git)
             .with(Poll(settings.poll))
             .with(Registry::new(registry.clone())?);
+        for secret in &secrets {
+            engine = engine
+                .with_secret(secret)
+                .map_err(|error| OpError::permanent(error.to_string()).with_hint(error.hint()))?;
+        }
         for (name, docker) in settings.engines()? {
-            let limits = Limits::new(settings.builds, Limits::RUNS_DEFAULT);
+            let limits = settings.limits(name, &docker);
             engine = engine.with_named(name, docker).with_named(name, limits);
         }
         let events = engine.events();
         let engine = engine.start(|| pipeline)?;
         // Before anybody can set the level: what is set is heard.
         let release = settings.confirm_auto_release.map(|after| Release::after(after, engine.clone()));
-        let control = control::serve(&settings.state, engine.clone()).with_context(|| {
+        let rules = Rules { logs: settings.logs };
+        let control = control::serve(&settings.state, engine.clone(), rules).with_context(|| {
             format!(
                 "can't listen on {} (a socket's path has at most 107 bytes)",
                 control::socket(&settings.state).display()
@@ -117,6 +126,7 @@ impl Deployer {
             Some(taken) => Some(taken.serve(settings, engine.clone()).await?),
             None => None,
         };
+        let housekeeper = Housekeeper::start(engine.clone(), rules);
         Ok(Self {
             engine,
             registry,
@@ -126,6 +136,7 @@ impl Deployer {
             events,
             control,
             release,
+            housekeeper,
         })
     }
 
@@ -160,6 +171,7 @@ impl Deployer {
         // The socket goes before the lock: a successor's is not taken for ours.
         drop(self.control);
         drop(self.release);
+        drop(self.housekeeper);
         self.engine.stop().await;
         if let Some(pages) = self.pages {
             pages.stop().await;

@@ -8,12 +8,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ci_core::{DEFAULT, Level};
-use ci_dsl::docker::{Docker, DockerHost};
-use ci_dsl::git::GitOptions;
+use ci_core::logs::Keep;
+use ci_core::secret::{Scope, Secret, Source};
+use ci_core::{DEFAULT, Level, OpError};
+use ci_dsl::docker::{Docker, DockerHost, Limits};
+use ci_dsl::git::{GitOptions, RefName, RepoUrl};
 use serde::Deserialize;
 
 use crate::table::{self, Repo};
+
+mod logs;
 
 /// How the deployer runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,10 +42,28 @@ pub struct Settings {
     pub poll: Duration,
     /// How many builds run at once.
     pub builds: usize,
+    /// Where this machine's engine keeps its images and containers.
+    pub docker_data: PathBuf,
+    /// Builds on this machine's engine wait while less is free there, bytes.
+    pub free_bytes: u64,
     /// Where the pages are served; `None`: there are none.
     pub listen: Option<SocketAddr>,
     /// How the pages are reached from elsewhere, if they are: `https://ci.example.org`.
     pub public_url: Option<String>,
+    /// How long logs are kept.
+    pub logs: Keep,
+    /// What is masked in logs, errors and events, by name: passwords and tokens that a build or a program may print, and
+    /// that builds are given by the table.
+    pub secrets: BTreeMap<String, SecretSetting>,
+}
+
+/// A secret, as it is told of in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretSetting {
+    /// Where it is kept.
+    pub source: Source,
+    /// Which commits' builds may have it; all, if none is named.
+    pub only: Vec<Scope>,
 }
 
 /// The file's form. Every field may be left out.
@@ -55,8 +77,70 @@ struct File {
     contexts: BTreeMap<String, String>,
     poll_seconds: Option<u64>,
     builds: Option<usize>,
+    docker_data: Option<PathBuf>,
+    free_gb: Option<f64>,
     listen: Option<Listen>,
     public_url: Option<String>,
+    logs: logs::Section,
+    secrets: BTreeMap<String, Kept>,
+}
+
+/// Where a secret is kept: `{ file = "/etc/deployer/hub-token" }`. Untagged, since who writes the secret itself there
+/// must not find it in the error.
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "it is not said where the secret is kept: { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }; and \
+                 maybe whose it is: only = [{ repo = \"…\", branch = \"…\" }]"
+)]
+enum Kept {
+    File {
+        file: PathBuf,
+        #[serde(default)]
+        only: Vec<Only>,
+    },
+    Env {
+        env: String,
+        #[serde(default)]
+        only: Vec<Only>,
+    },
+    Credential {
+        credential: String,
+        #[serde(default)]
+        only: Vec<Only>,
+    },
+}
+
+/// A repository as the table names it, and a branch; all of its branches, if none is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Only {
+    repo: String,
+    branch: Option<String>,
+}
+
+impl Kept {
+    fn setting(self) -> anyhow::Result<SecretSetting> {
+        let (source, only) = match self {
+            Self::File { file, only } => (Source::File(file), only),
+            Self::Env { env, only } => (Source::Environment(env), only),
+            Self::Credential { credential, only } => (Source::Credential(credential), only),
+        };
+        let only = only.into_iter().map(Only::scope).collect::<anyhow::Result<_>>()?;
+        Ok(SecretSetting { source, only })
+    }
+}
+
+impl Only {
+    fn scope(self) -> anyhow::Result<Scope> {
+        let reference =
+            self.branch.map(|branch| RefName::parse(&format!("refs/heads/{branch}"))).transpose()?;
+        Ok(Scope {
+            repository: RepoUrl::parse(&self.repo)?.as_str().to_owned(),
+            reference: reference.map(|reference| reference.as_str().to_owned()),
+        })
+    }
 }
 
 /// Where the pages are served, as people say it: an address, or `none`.
@@ -96,6 +180,11 @@ impl Settings {
     /// As many builds run at once unless told otherwise.
     pub const BUILDS_DEFAULT: usize = 2;
 
+    /// Where Debian's engine, and most others, keep what they have.
+    pub const DOCKER_DATA_DEFAULT: &str = "/var/lib/docker";
+    /// What is to be free there unless told otherwise.
+    pub const FREE_BYTES_DEFAULT: u64 = 2_000_000_000;
+
     /// Where `deployer run` serves its pages unless told otherwise: on this machine only.
     pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -111,8 +200,12 @@ impl Settings {
             contexts: BTreeMap::new(),
             poll: Self::POLL_DEFAULT,
             builds: Self::BUILDS_DEFAULT,
+            docker_data: Self::DOCKER_DATA_DEFAULT.into(),
+            free_bytes: Self::FREE_BYTES_DEFAULT,
             listen: None,
             public_url: None,
+            logs: Keep::default(),
+            secrets: BTreeMap::new(),
         }
     }
 
@@ -127,6 +220,11 @@ impl Settings {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message())
         })?;
+        let secret = |(name, kept): (String, Kept)| {
+            let setting = kept.setting().with_context(|| format!("{}, the secret {name}", path.display()))?;
+            Ok((name, setting))
+        };
+        let secrets = file.secrets.into_iter().map(secret).collect::<anyhow::Result<_>>()?;
         let poll = file.poll_seconds.map_or(Self::POLL_DEFAULT, Duration::from_secs);
         Ok(Self {
             state: file.state.unwrap_or(default_state),
@@ -138,9 +236,27 @@ impl Settings {
             contexts: file.contexts,
             poll: poll.max(Self::POLL_MIN),
             builds: file.builds.unwrap_or(Self::BUILDS_DEFAULT),
+            docker_data: file.docker_data.unwrap_or_else(|| Self::DOCKER_DATA_DEFAULT.into()),
+            // A float that is no number of bytes becomes the nearest one that is.
+            free_bytes: file.free_gb.map_or(Self::FREE_BYTES_DEFAULT, |gb| (gb * 1e9) as u64),
             listen: file.listen.map_or(Some(Self::LISTEN_DEFAULT), |Listen(listen)| listen),
             public_url: file.public_url,
+            logs: file.logs.into(),
+            secrets,
         })
+    }
+
+    /// Reads the secrets. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The first that can't be had, with what to do. No secret is told.
+    pub(crate) fn read_secrets(&self) -> anyhow::Result<Vec<Secret>> {
+        let read = self.secrets.iter().map(|(name, SecretSetting { source, only })| {
+            let secret = source.load(name.as_str(), |variable| std::env::var_os(variable));
+            Ok(secret.map_err(OpError::from)?.only(only.clone()))
+        });
+        read.collect()
     }
 
     /// The engine to use when none is named: `DOCKER_HOST`, else the usual socket.
@@ -164,6 +280,17 @@ impl Settings {
             engines.push((name, Docker::new(name.as_str(), host)));
         }
         Ok(engines)
+    }
+
+    /// What runs at once on the engine of this name.
+    pub(crate) fn limits(&self, name: &str, docker: &Docker) -> Limits {
+        let limits = Limits::new(self.builds, Limits::RUNS_DEFAULT);
+        match docker.host() {
+            DockerHost::Unix(_) if name == DEFAULT => {
+                limits.with_free_space(&self.docker_data, self.free_bytes)
+            }
+            _ => limits,
+        }
     }
 
     /// Refuses a table that names a context which nobody declared.
@@ -261,6 +388,9 @@ mod tests {
         assert_eq!((said.registry.as_deref(), said.confirm), (Some("r:5000"), Some(Level::Dangerous)));
         assert_eq!((said.builds, said.poll), (4, Settings::POLL_MIN));
         assert_eq!(said.contexts["x"], "unix:///x");
+        let logs = read("[logs]\nkeep_days = 7\nkeep_gib = 2").unwrap().logs;
+        let week = Duration::from_secs(7 * 24 * 60 * 60);
+        assert_eq!(logs, Keep { age: week, bytes: 2 << 30, ..Keep::default() });
     }
 
     #[test]
@@ -278,6 +408,7 @@ mod tests {
         let said = read(toml).unwrap();
         assert_eq!(said.registry.as_deref(), Some("registry.example.org"));
         assert_eq!(said.contexts["toxis"], "tcp://toxis:2375");
+        assert_eq!(said.logs, Keep::default(), "it shows what holds unless told otherwise");
     }
 
     #[test]
@@ -324,6 +455,47 @@ mod tests {
         assert!(on("unix:///x", None).is_ok() && on("tcp://127.0.0.1:2375", None).is_ok());
         assert!(on("tcp://toxis:2375", Some("registry.example.org")).is_ok());
         assert!(on("tcp://toxis:2375", None).unwrap_err().to_string().contains("--registry"));
+    }
+
+    #[test]
+    fn a_secret_is_read_from_where_it_is_kept_and_its_absence_is_told_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = dir.path().join("token");
+        let said =
+            read(&format!("[secrets]\nhub = {{ file = {token:?} }}\nno = {{ env = 'NO_SUCH_VARIABLE' }}"))
+                .unwrap();
+        assert_eq!(said.secrets["no"].source, Source::Environment("NO_SUCH_VARIABLE".to_owned()));
+        let missing = said.read_secrets().unwrap_err();
+        let hint = missing.downcast_ref::<OpError>().and_then(OpError::hint).unwrap();
+        assert!(missing.to_string().contains("hub") && hint.contains("write it to"), "{missing}: {hint}");
+        std::fs::write(&token, "hunter2\n").unwrap();
+        let missing = said.read_secrets().unwrap_err().to_string();
+        assert!(missing.contains("NO_SUCH_VARIABLE") && !missing.contains("hunter2"), "{missing}");
+        let hub = said.secrets["hub"].clone();
+        let there = Settings { secrets: [("hub".to_owned(), hub)].into(), ..said };
+        assert_eq!(there.read_secrets().unwrap()[0].expose(), b"hunter2");
+        for itself in ["'hunter2'", "{ hunter2 = 'x' }", "{ file = 'x', hunter2 = 'y' }"] {
+            let wrong = read(&format!("[secrets]\nhub = {itself}")).unwrap_err().to_string();
+            assert!(wrong.contains("line 2") && wrong.contains("{ file = "), "{wrong}");
+            assert!(!wrong.contains("hunter2"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn whose_a_secret_is_is_said_as_the_table_says_it() {
+        let only = |only: &str| read(&format!("[secrets]\nhub = {{ env = 'HUB', only = [{only}] }}"));
+        let scope = |reference: Option<&str>| Scope {
+            repository: "https://example.org/site.git".to_owned(),
+            reference: reference.map(str::to_owned),
+        };
+        let said = only("{ repo = 'https://example.org/site.git', branch = 'live' }").unwrap();
+        assert_eq!(said.secrets["hub"].only, [scope(Some("refs/heads/live"))]);
+        let said = only("{ repo = 'https://example.org/site.git' }").unwrap();
+        assert_eq!(said.secrets["hub"].only, [scope(None)]);
+        let wrong = only("{ repo = 'ext::sh', branch = 'live' }").unwrap_err().to_string();
+        assert!(wrong.ends_with("the secret hub"), "{wrong}");
+        assert!(only("{ repo = '/srv/site', branch = 'a b' }").is_err());
+        assert!(only("{ repo = '/srv/site', brunch = 'a' }").is_err(), "half a scope is none");
     }
 
     #[test]

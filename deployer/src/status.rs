@@ -1,6 +1,7 @@
 //! How the pipeline stands, a line for each thing that is read or done: what `deployer status` prints.
 
-use ci_core::engine::{NodeState, Snapshot};
+use ci_core::current::Activity;
+use ci_core::engine::{NodeKind, NodeState, Snapshot};
 use ci_core::event::Phase;
 use ci_core::store::Store;
 use ci_core::{Failure, LiveJob, OpError};
@@ -49,6 +50,9 @@ pub(crate) fn of(snapshot: &Snapshot, live: &[LiveJob]) -> Vec<Standing> {
             let state = match (&node.state, &node.stale, failure) {
                 (NodeState::Ok, None, _) if node.drift.is_none() => "ok".to_owned(),
                 (NodeState::Ok, None, _) => String::new(),
+                (NodeState::Ok, Some(stale), _) if node.kind == NodeKind::Operation => {
+                    format!("could not be made again: {stale}")
+                }
                 (NodeState::Ok, Some(stale), _) => format!("not read lately: {stale}"),
                 (NodeState::Active { activity }, _, Some(failure)) => format!("{activity}: {failure}"),
                 (NodeState::Blocked { by, .. }, ..) => format!("blocked by {}", before(*by)),
@@ -59,6 +63,10 @@ pub(crate) fn of(snapshot: &Snapshot, live: &[LiveJob]) -> Vec<Standing> {
                 Some(drift) if state.is_empty() => drift.to_string(),
                 Some(drift) => format!("{state}; and {drift}"),
                 None => state,
+            };
+            let state = match node.refreshing {
+                Some(Activity::WaitingForConfirmation) => format!("{state}; made again if you approve"),
+                _ => state,
             };
             let is_fine = node.state == NodeState::Ok && node.stale.is_none() && node.drift.is_none();
             Standing { what: name(node.id), state, is_fine, job: node.job.as_ref().map(ToString::to_string) }

@@ -65,6 +65,12 @@ impl Dockerfile {
         Self { build: self.build.arg(name, value), ..self }
     }
 
+    /// See [`docker::Dockerfile::secret`]; the names are those of `[secrets]` in the deployer's settings.
+    #[must_use]
+    pub fn secret(self, id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { build: self.build.secret(id, name), ..self }
+    }
+
     /// See [`docker::Dockerfile::platform`].
     #[must_use]
     pub fn platform(self, platform: impl Into<String>) -> Self {
@@ -147,10 +153,15 @@ impl Service {
         self
     }
 
-    /// Asks each new task, at its own address, for `path` on `port`, until it answers 2xx or 3xx.
+    /// Asks each new task, at its own address, for `path` on `port`, until it answers 2xx or 3xx. A path without `/` in
+    /// front gets one.
     #[must_use]
     pub fn probe_http(mut self, port: u16, path: impl Into<String>) -> Self {
-        self.watch.probe = Some(docker::Probe::Http { port, path: path.into() });
+        let mut path = path.into();
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
+        self.watch.probe = Some(docker::Probe::Http { port, path });
         self
     }
 

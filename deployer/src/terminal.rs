@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use ci_core::OpError;
 use ci_core::event::{Event, Phase, What};
-use ci_core::store::OpenError;
+use ci_core::store::{BackupError, OpenError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -46,6 +46,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
         }
         let its_hint = cause.downcast_ref::<OpError>().and_then(OpError::hint);
         hint = hint.or(its_hint).or_else(|| cause.downcast_ref::<OpenError>().map(OpenError::hint));
+        hint = hint.or_else(|| cause.downcast_ref::<BackupError>().map(BackupError::hint));
     }
     plain(&hint.map_or(text.clone(), |hint| format!("{text} (hint: {hint})")))
 }
@@ -90,6 +91,9 @@ fn told(what: &What, flag: &str) {
                 }
                 Phase::WaitingForSlot { pool } => {
                     tracing::info!(%job, "{op} {summary}: waits for a slot in {pool}")
+                }
+                Phase::WaitingForResource { lacks } => {
+                    tracing::info!(%job, "{op} {summary}: waits for {lacks}")
                 }
                 Phase::Running => tracing::info!(%job, "{op} {summary}: started"),
                 Phase::Resumed => tracing::info!(%job, "{op} {summary}: found again after a restart"),

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use ci_core::incr::{Graph, Group, Node};
+use ci_core::incr::{Aggregate, Graph, Group, Node, Pairs};
 
 use crate::shape::{STEPS, Shape, Sizes, step};
 use crate::work::{Grid, Keyed, Work, Workload, on_grid, on_list};
@@ -44,9 +44,13 @@ pub(crate) struct Difference;
 
 impl Summing for Difference {
     fn sum(graph: &mut Graph<()>, nodes: &[Node<u64>]) -> Node<u64> {
-        let sum = Group::new(0, |a: &u64, b: &u64| a.wrapping_add(*b), |a: &u64, b: &u64| a.wrapping_sub(*b));
-        graph.aggregate(nodes, u64::clone, sum)
+        graph.aggregate(nodes, u64::clone, difference())
     }
+}
+
+/// A sum of which a part can be taken away.
+fn difference() -> impl Aggregate<Leaf = u64, Value = u64> {
+    Group::new(0, |a: &u64, b: &u64| a.wrapping_add(*b), |a: &u64, b: &u64| a.wrapping_sub(*b))
 }
 
 fn chain(graph: &mut Graph<()>, from: Node<u64>, len: usize) -> Node<u64> {
@@ -98,11 +102,11 @@ impl Keyed for CoreList {
         let full: Vec<_> = values.iter().copied().enumerate().collect();
         let mut graph = Graph::new(());
         let list = graph.var(full.clone());
-        let keyed = graph.keyed(list, |graph, _, item| {
-            let head = graph.map(item, |(_, value)| *value);
+        let each = Pairs::new(|graph: &mut Graph<()>, _: &usize, item| {
+            let head = graph.map(item, |(_, value): &(usize, u64)| *value);
             chain(graph, head, STEPS)
         });
-        let sum = graph.map(keyed.all, |row| row.iter().fold(0, |sum: u64, x| sum.wrapping_add(*x)));
+        let sum = graph.keyed_with(list, each, u64::clone, difference()).all;
         graph.propagate();
         Self { graph, list, sum, full }
     }

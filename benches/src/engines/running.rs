@@ -1,6 +1,7 @@
 //! An engine on its own thread, as programs run it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ci_core::engine::{Handle, Status};
 use ci_core::{Current, Engine};
@@ -19,22 +20,24 @@ pub fn state_in_memory() -> Option<TempDir> {
     memory.is_dir().then(|| tempfile::tempdir_in(memory).expect("because a temporary folder can be made"))
 }
 
-/// An engine that runs a pipeline. It is stopped, and its state removed, when this is dropped.
+/// An engine that runs a pipeline. It is stopped when this is dropped, and its state removed if nobody else
+/// holds it.
 #[derive(Debug)]
 pub struct Running {
     runtime: Runtime,
     engine: Handle,
     status: watch::Receiver<Status>,
-    _state: TempDir,
+    _state: Arc<TempDir>,
 }
 
 impl Running {
     /// Opens an engine, lets `bind` bind clients to it, and starts what `pipeline` makes. Returns without waiting.
     pub fn start(
-        state: TempDir,
+        state: impl Into<Arc<TempDir>>,
         bind: impl FnOnce(Engine) -> Engine,
         pipeline: impl FnOnce() -> Current<()>,
     ) -> Self {
+        let state = state.into();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("because threads can be had");
         let engine = Engine::open(state.path()).expect("because the folder is new");

@@ -78,7 +78,7 @@ fn pipeline(operations: usize, held: &Held) -> Current<()> {
 }
 
 /// One.
-pub(super) fn operation(at: &Current<usize>) -> Current<()> {
+fn operation(at: &Current<usize>) -> Current<()> {
     build_with::<Held, _>(at, "", "hold", |_, at| Key { at: *at })
 }
 
@@ -106,7 +106,7 @@ impl Held {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Key {
-    at: usize,
+    pub(super) at: usize,
 }
 
 impl fmt::Display for Key {

@@ -25,6 +25,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,10 +42,10 @@ use crate::error::{Failure, FailureKind, OpError, said_by};
 use crate::event::Phase;
 use crate::ids::JobId;
 use crate::job::{Cancel, HandleSink, Job, Log};
-use crate::op::{Operation, Request};
-use crate::pool::Slot;
+use crate::op::{Operation, Request, shared};
+use crate::pool::{Lack, Priority, Slot};
 use crate::store::record::{Handle, Intent, Outcome, Record};
-use crate::store::{Store, StoreError};
+use crate::store::{JobFilter, Store, StoreError};
 
 /// How long to wait before trying again to write an outcome that could not be written: nobody is told meanwhile.
 const OUTCOME_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -62,14 +63,17 @@ pub(super) enum Start {
 }
 
 pub(super) struct Run {
-    pub(super) env: Env,
+    pub(super) env: Arc<Env>,
     pub(super) generation: u64,
     pub(super) op: Arc<dyn Operation>,
     pub(super) request: Request,
     pub(super) job: JobId,
     pub(super) number: u32,
+    /// See [`Intent::renews`].
+    pub(super) renews: Option<JobId>,
     pub(super) queued_at_ms: u64,
     pub(super) cancel: Cancel,
+    pub(super) priority: Priority,
     pub(super) approval: watch::Receiver<bool>,
     pub(super) leave: Arc<Leave>,
     pub(super) log: Log,
@@ -79,8 +83,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run_to_end(self, start: Start) {
-        let result = match self.end(guarded(self.attempt(start)).await).await {
-            Ok(value) => Ok(Arc::new(value)),
+        let result = match self.end(self.told(guarded(self.attempt(start)).await)).await {
+            Ok(value) => Ok(shared(value)),
             Err(error) => {
                 tracing::info!(job = %self.job, kind = %error.kind(), source = ?std::error::Error::source(&error), "{error}");
                 Err(Arc::new(Failure::from(&error)))
@@ -150,6 +154,7 @@ impl Run {
                 std::future::pending::<()>().await;
             }
         };
+        self.log.rest();
         self.moved(Phase::Failed { failure: error.into(), retry_at_ms }).await;
         tokio::select! {
             biased;
@@ -164,8 +169,8 @@ impl Run {
         if !self.recorded.load(Ordering::Relaxed) {
             job.say(format_args!("{}: {}", self.op.id(), self.request.summary));
         }
-        self.confirmed(job).await?;
-        let slot = self.slot(job).await?;
+        let priority = self.confirmed(job).await?;
+        let slot = self.slot(job, priority).await?;
         if let Some(error) = self.cancel.is_requested() {
             return Err(error);
         }
@@ -179,12 +184,17 @@ impl Run {
         Ok(slot)
     }
 
-    async fn confirmed(&self, job: &Job) -> Result<(), OpError> {
+    /// Returns when it may go on, and how soon it should: whom a person has let in, a person waits for.
+    async fn confirmed(&self, job: &Job) -> Result<Priority, OpError> {
         let level = self.op.level(&self.request);
-        if !self.env.guard.holds(level) || self.is_approved() {
-            return Ok(());
+        if !self.env.guard.holds(level) {
+            return Ok(self.priority);
+        }
+        if self.is_approved() {
+            return Ok(Priority::High);
         }
         job.say(format_args!("Waiting for confirmation: this job is {level}"));
+        self.log.rest();
         self.moved(Phase::WaitingForConfirmation).await;
         let mut approval = self.approval.clone();
         let approved = async {
@@ -195,7 +205,7 @@ impl Run {
         tokio::select! {
             biased;
             error = self.cancel.requested() => return Err(error),
-            () = approved => {}
+            () = approved => return Ok(Priority::High),
             now = self.env.guard.lets_through(level) => match now {
                 Some(now) => {
                     job.say(format_args!("Jobs wait for confirmation from {now} on now: this one goes on"))
@@ -203,17 +213,38 @@ impl Run {
                 None => job.say("Nothing waits for confirmation now: this goes on"),
             },
         }
-        Ok(())
+        Ok(self.priority)
     }
 
-    async fn slot(&self, job: &Job) -> Result<Option<Slot>, OpError> {
+    async fn slot(&self, job: &Job, priority: Priority) -> Result<Option<Slot>, OpError> {
         let Some(pool) = self.op.pool() else { return Ok(None) };
-        if let Some(slot) = pool.try_acquire() {
-            return Ok(Some(slot));
+        let ask = self.op.ask(&self.request, priority);
+        // Only the newest is of interest.
+        let (tell, mut lacks) = watch::channel(None);
+        let tell = |lack| _ = tell.send_replace(Some(lack));
+        let mut slot = pin!(pool.acquire(&ask, &tell));
+        loop {
+            tokio::select! {
+                biased;
+                stop = self.cancel.requested() => return Err(stop),
+                slot = &mut slot => return Ok(Some(slot)),
+                _ = lacks.changed() => {}
+            }
+            let lack = lacks.borrow_and_update().clone();
+            let phase = match lack {
+                Some(Lack::Slots) => {
+                    job.say(format_args!("Waiting for one of {} slots in {}", pool.size(), pool.name()));
+                    Phase::WaitingForSlot { pool: pool.name().to_owned() }
+                }
+                Some(Lack::Resource(lacks)) => {
+                    job.say(format_args!("Waiting for {lacks}"));
+                    Phase::WaitingForResource { lacks }
+                }
+                None => continue,
+            };
+            self.log.rest();
+            self.moved(phase).await;
         }
-        job.say(format_args!("Waiting for one of {} slots in {}", pool.size(), pool.name()));
-        self.moved(Phase::WaitingForSlot { pool: pool.name().to_owned() }).await;
-        job.cancellable(async { Ok(Some(pool.acquire().await)) }).await
     }
 
     /// An approval is for one run, however often the program is restarted before it: a result that is younger has used
@@ -225,17 +256,22 @@ impl Run {
 
     /// Writes down that the world is about to be touched.
     async fn record_intent(&self) -> Result<(), OpError> {
+        let (op, key) = (self.op.id().to_string(), self.request.key);
+        let of_key = JobFilter { op: Some(op.clone()), key: Some(key), ..JobFilter::default() };
+        let newest = self.env.store.jobs(&of_key, 1);
         let intent = Intent {
             job: self.job.clone(),
-            op: self.op.id().to_string(),
-            key: self.request.key,
+            op,
+            key,
             key_fields: self.request.key_fields.json(),
             desired: self.request.desired_fields.json(),
             summary: self.request.summary.to_string(),
             attempt: self.number,
+            build: newest.first().map_or(0, |newest| newest.intent.build) + 1,
+            renews: self.renews.clone(),
             epoch: self.env.store.epoch(),
             queued_at_ms: self.queued_at_ms,
-            started_at_ms: clock::now_ms(),
+            started_at_ms: self.env.clock.now_ms(),
         };
         match self.env.store.append(Record::Intent(intent)).await {
             Ok(_) | Err(StoreError::Unseen(_)) => {}
@@ -275,7 +311,8 @@ impl Run {
 
     /// Finds what an earlier process began, and follows it to its end. `None`: nothing is left of it.
     async fn find_again(&self, job: &Job, notes: &Notes) -> Result<Option<Json>, OpError> {
-        let slot = self.op.pool().and_then(|pool| pool.try_acquire());
+        // It runs already.
+        let slot = self.op.pool().map(|pool| pool.take_over(&self.op.ask(&self.request, self.priority)));
         let mut tries = 0;
         loop {
             if !self.op.is_continued() && !self.leave.is_wanted() {
@@ -317,6 +354,7 @@ impl Run {
         let retry_at_ms = Some(clock::now_ms() + pause.as_millis() as u64);
         // Before anybody hears of the pause: who cancels it then is heard below.
         let told = self.cancel.is_requested().is_some();
+        self.log.rest();
         self.moved(Phase::Failed { failure: error.into(), retry_at_ms }).await;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -339,10 +377,10 @@ impl Run {
         notes: &Notes,
         work: BoxFuture<'_, Result<T, OpError>>,
     ) -> Result<T, OpError> {
-        let (timeout, is_publisher) = (self.op.timeout(), self.op.is_continued());
+        let (timeout, is_publisher) = (self.op.timeout(&self.request), self.op.is_continued());
         let ended = tokio::select! {
             biased;
-            result = guarded(work) => return result,
+            result = guarded(work) => return self.told(result),
             error = self.stopped_late(), if !is_publisher => error,
             () = tokio::time::sleep(timeout) => {
                 let message = format!("{} took longer than {timeout:?}", self.request.summary);
@@ -378,23 +416,54 @@ impl Run {
     /// Writes down how it ended. Nobody is told before that is durable.
     async fn end(&self, result: Result<Json, OpError>) -> Result<Json, OpError> {
         let error = match self.judged(result) {
-            Ok(value) => match record_outcome(&self.env.store, &self.job, Ok(value.clone())).await {
+            Ok(value) => match record_outcome(&self.env, &self.job, Ok(value.clone())).await {
                 Ok(()) => return Ok(value),
-                Err(error) => OpError::from(error),
+                // The store failed, not the work: its log has nothing to say of that.
+                Err(error) => self.said_as_it_is(OpError::from(error)),
             },
-            Err(error) => error,
+            Err(error) => self.explained(self.said_as_it_is(error)).await,
         };
-        self.log.line(format_args!("Failed ({}): {error}", error.kind()));
-        if let Some(hint) = error.hint() {
-            self.log.line(format_args!("Hint: {hint}"));
-        }
         let is_no = error.kind() == FailureKind::Cancelled;
         if !self.recorded.load(Ordering::Relaxed) && (!is_no || self.record_intent().await.is_err()) {
             return Err(error); // nothing was touched, and there is nothing to remember
         }
         // What can't even be recorded as failed is still told: it is no success.
-        let _ = record_outcome(&self.env.store, &self.job, Err(Failure::from(&error))).await;
+        let _ = record_outcome(&self.env, &self.job, Err(Failure::from(&error))).await;
         Err(error)
+    }
+
+    /// Tells the reader of the log.
+    fn said_as_it_is(&self, error: OpError) -> OpError {
+        self.log.line(format_args!("Failed ({}): {error}", error.kind()));
+        if let Some(hint) = error.hint() {
+            self.log.line(format_args!("Hint: {hint}"));
+        }
+        error
+    }
+
+    /// The failure in the words of the log rule that knows it, if one does. What the operation said is in the log.
+    async fn explained(&self, error: OpError) -> OpError {
+        let is_of_the_work = error.kind().is_retried() || error.kind() == FailureKind::Permanent;
+        if !is_of_the_work {
+            return error;
+        }
+        let error = match self.env.log_rules.ask(&self.log, self.env.pace.log_rules).await {
+            None => error,
+            Some(hit) => {
+                let (pattern, score) = (hit.rule.pattern(), hit.rule.score());
+                self.log.line(format_args!("Log rule `{pattern}` (score {score}): {}", hit.report));
+                match hit.report.is_empty() {
+                    true => error, // of all that it was to say nothing was there
+                    false => error.in_other_words(hit.report),
+                }
+            }
+        };
+        // A person may have said no while the log was read.
+        match self.judged(Err(error)) {
+            Err(no) if no.kind() == FailureKind::Cancelled => self.said_as_it_is(no),
+            Err(error) => error,
+            Ok(_) => unreachable!("because a failure is never judged to be a value"),
+        }
     }
 
     /// The result, in the light of a person's cancel.
@@ -413,19 +482,26 @@ impl Run {
         }
     }
 
-    async fn moved(&self, phase: Phase) {
-        self.env.tell(self.generation, News::Moved(phase)).await;
+    /// What an operation says may hold what a program said to it: nobody is told secrets by it.
+    fn told<T>(&self, result: Result<T, OpError>) -> Result<T, OpError> {
+        result.map_err(|error| self.env.secrets.error(error))
+    }
+
+    /// In a box of its own: what tells is large, and a hundred thousand may wait meanwhile.
+    fn moved(&self, phase: Phase) -> BoxFuture<'_, ()> {
+        self.env.tell(self.generation, News::Moved(phase)).boxed()
     }
 }
 
 /// Writes an outcome, for as long as it takes: nobody may be told before. Only an outcome that can never be written
 /// is given up.
-async fn record_outcome(store: &Store, job: &JobId, result: Result<Json, Failure>) -> Result<(), StoreError> {
+async fn record_outcome(env: &Env, job: &JobId, result: Result<Json, Failure>) -> Result<(), StoreError> {
+    let store = &env.store;
     loop {
         let outcome = Outcome {
             job: job.clone(),
             epoch: store.epoch(),
-            finished_at_ms: clock::now_ms(),
+            finished_at_ms: env.clock.now_ms(),
             result: result.clone(),
         };
         match store.append(Record::Outcome(outcome)).await {
@@ -443,10 +519,15 @@ async fn record_outcome(store: &Store, job: &JobId, result: Result<Json, Failure
 }
 
 /// Runs an operation's future; a panic in it is its failure.
-pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, OpError>>) -> Result<T, OpError> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
-        Err(OpError::permanent(format!("the operation panicked: {}", said_by(&*panic)))
-            .with_hint("this is a bug of the operation"))
+pub(super) fn guarded<T>(
+    work: impl Future<Output = Result<T, OpError>>,
+) -> impl Future<Output = Result<T, OpError>> {
+    // No function that is async: those hold what they are given twice.
+    AssertUnwindSafe(work).catch_unwind().map(|ended| {
+        ended.unwrap_or_else(|panic| {
+            Err(OpError::permanent(format!("the operation panicked: {}", said_by(&*panic)))
+                .with_hint("this is a bug of the operation"))
+        })
     })
 }
 
@@ -520,6 +601,8 @@ mod tests {
             desired: Json::Null,
             summary: String::new(),
             attempt: 1,
+            build: 1,
+            renews: None,
             epoch: store.epoch(),
             queued_at_ms: 0,
             started_at_ms: 0,

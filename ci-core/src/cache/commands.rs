@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use super::instance::{Attempt, State};
 use super::{Cache, Message};
-use crate::clock;
 use crate::event::Phase;
 use crate::ids::{JobId, KeyDigest};
 use crate::job::Cancel;
+use crate::pool::Priority;
 use crate::store::StoreError;
 use crate::store::record::{Approved, Invalidated, Record};
 
@@ -37,7 +37,7 @@ pub enum Refused {
 }
 
 /// Who asked, and waits for an answer.
-pub(crate) type Reply = oneshot::Sender<Result<(), Refused>>;
+pub(crate) type Reply<T = ()> = oneshot::Sender<Result<T, Refused>>;
 
 impl Cache {
     /// Lets a job start although its level is guarded. The approval is durable before the job goes on.
@@ -57,17 +57,19 @@ impl Cache {
             key: attempt.request.key,
             desired: attempt.request.desired,
             by: by.to_owned(),
-            at_ms: clock::now_ms(),
+            at_ms: self.env.clock.now_ms(),
         };
         let line = format!("Approved by {by}");
         let (approval, log) = (attempt.approval.clone(), attempt.log.clone());
-        self.write(Record::Approved(approved), reply, async move {
+        self.write(Record::Approved(approved), reply, move |reply| async move {
             log.line(line);
             approval.send_replace(true);
+            answer(reply, Ok(()));
         });
     }
 
-    /// Stops a job, or the retries of one that failed: then the next attempt is one that was cancelled, on the record.
+    /// Stops a job, or the retries of one that failed: then the next attempt is one that was cancelled, on the record. Of
+    /// what is being stopped already the reason stays what it is.
     pub(crate) fn cancel(&mut self, job: &JobId, by: &str) -> Result<(), Refused> {
         let retrying = self.instances.iter().find_map(|(generation, instance)| match &instance.state {
             State::Retrying { job: failed, request, attempt, .. } if failed == job => {
@@ -78,29 +80,36 @@ impl Cache {
         if let Some((generation, request, number)) = retrying {
             let cancel = Cancel::new();
             cancel.cancel(format!("by {by}, while it waited to be tried again"));
-            self.queue(generation, request, number, cancel);
+            self.queue(generation, request, number, cancel, Priority::High);
             self.moved_nodes(generation);
             return Ok(());
         }
         let (_, attempt) = self.under_way(job)?;
-        attempt.log.line(format_args!("Cancelled by {by}"));
-        attempt.cancel.cancel(format!("by {by}"));
+        match attempt.cancel.is_requested() {
+            Some(stopping) => attempt.log.line(format_args!("Cancelled by {by}, too: already {stopping}")),
+            None => {
+                attempt.log.line(format_args!("Cancelled by {by}"));
+                attempt.cancel.cancel(format!("by {by}"));
+            }
+        }
         Ok(())
     }
 
-    /// Runs a job's operation again, although there is a result. It is durable that the result does not count before
-    /// anything starts; if nobody wants it now, it runs when somebody does.
-    pub(crate) fn rebuild(&mut self, job: &JobId, by: &str, reply: Reply) {
+    /// Runs a job's operation again, although there is a result. Its value `serves` until there is another, or not even
+    /// that. It is durable that the result does not count before anything starts; if nobody wants it now, it runs when
+    /// somebody does.
+    pub(crate) fn rebuild(&mut self, job: &JobId, serves: bool, by: &str, reply: Reply<Option<JobId>>) {
         let (op, key) = match self.rebuildable(job) {
             Ok(found) => found,
             Err(refused) => return answer(reply, Err(refused)),
         };
         let why = format!("rebuild asked by {by}");
-        let invalidated = Invalidated { op: op.clone(), key, why, at_ms: clock::now_ms() };
+        let at_ms = self.env.clock.now_ms();
+        let invalidated = Invalidated { op: op.clone(), key, why, serves, at_ms };
         let mailbox = self.env.mailbox.clone();
-        self.write(Record::Invalidated(invalidated), reply, async move {
+        self.write(Record::Invalidated(invalidated), reply, move |reply| async move {
             // The engine is gone: the next one finds the record.
-            let _ = mailbox.send(Message::Invalidated { op, key }).await;
+            let _ = mailbox.send(Message::Declined { op, key, serves, reply }).await;
         });
     }
 
@@ -117,27 +126,28 @@ impl Cache {
         }
     }
 
-    /// Writes a record, does what follows from it, and tells who asked.
-    fn write(&mut self, record: Record, reply: Reply, then: impl Future<Output = ()> + Send + 'static) {
+    /// Writes a record, and does what follows from it; that tells who asked. If it can't be written, who asked is told so.
+    fn write<T: Send + 'static, F: Future<Output = ()> + Send>(
+        &mut self,
+        record: Record,
+        reply: Reply<T>,
+        then: impl FnOnce(Reply<T>) -> F + Send + 'static,
+    ) {
         while self.errands.try_join_next().is_some() {}
         let written = self.env.store.append(record);
         let errand = async move {
-            let written = match written.await {
-                Ok(_) | Err(StoreError::Unseen(_)) => {
-                    then.await;
-                    Ok(())
-                }
-                Err(StoreError::Closed) => Err(Refused::Stopping),
-                Err(error) => Err(Refused::NotWritten(error.to_string())),
-            };
-            answer(reply, written);
+            match written.await {
+                Ok(_) | Err(StoreError::Unseen(_)) => then(reply).await,
+                Err(StoreError::Closed) => answer(reply, Err(Refused::Stopping)),
+                Err(error) => answer(reply, Err(Refused::NotWritten(error.to_string()))),
+            }
         };
         self.errands.spawn_on(errand, &self.env.runtime);
     }
 
     fn under_way(&self, job: &JobId) -> Result<(String, &Attempt), Refused> {
         let live = self.instances.values().find_map(|instance| match &instance.state {
-            State::Active(attempt) if attempt.job == *job => Some((instance.op.id().to_string(), attempt)),
+            State::Active(attempt) if attempt.job == *job => Some((instance.op.id().to_string(), &**attempt)),
             _ => None,
         });
         live.ok_or_else(|| match self.env.store.job(job) {
@@ -147,7 +157,7 @@ impl Cache {
     }
 }
 
-fn answer(reply: Reply, result: Result<(), Refused>) {
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Refused>) {
     // Who asked may have gone.
     let _ = reply.send(result);
 }

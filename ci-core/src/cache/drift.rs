@@ -21,7 +21,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn start(
-        env: &Env,
+        env: &Arc<Env>,
         generation: u64,
         op: Arc<dyn Operation>,
         request: Request,
@@ -37,7 +37,7 @@ impl Watch {
 const FAILURES_TOLD: u32 = 2;
 
 /// Tells what differs from the last; and what nobody can look at, since that may be anything.
-async fn watch(env: Env, generation: u64, op: Arc<dyn Operation>, request: Request, value: Arc<Json>) {
+async fn watch(env: Arc<Env>, generation: u64, op: Arc<dyn Operation>, request: Request, value: Arc<Json>) {
     let mut told = None;
     let mut failures = 0;
     loop {
@@ -55,9 +55,10 @@ async fn watch(env: Env, generation: u64, op: Arc<dyn Operation>, request: Reque
         let seen = match seen {
             Ok(seen) => {
                 failures = 0;
-                seen
+                seen.map(|seen| env.secrets.failure(seen))
             }
             Err(error) => {
+                let error = env.secrets.error(error);
                 tracing::debug!("{} {}: not known now: {error}", op.id(), request.summary);
                 failures += 1;
                 if failures < FAILURES_TOLD { told.clone() } else { Some(Failure::from(&error)) }

@@ -10,10 +10,12 @@ use serde_json::Value as Json;
 
 use super::attempt;
 use super::instance::{Finished, request_of};
+use super::latch::Old;
 use crate::error::{Failure, FailureKind, OpError};
 use crate::ids::{JobId, KeyDigest};
 use crate::level::Level;
 use crate::op::{Build, Builder, Operation, Publish, Publisher, Request};
+use crate::pool::Priority;
 use crate::store::{Glance, OpenIntent, StoredResult};
 
 /// How long it may take to ask whether a stored result stands.
@@ -25,43 +27,43 @@ pub(super) enum Known {
     Cut { open: OpenIntent, is_wanted: bool },
     /// It failed, and is not tried again by itself.
     Failed(Finished, Arc<Failure>),
-    /// A value, if it still stands.
-    Value(Finished, Arc<Json>),
-    /// Nothing that can be used.
-    Nothing(Due),
+    /// A value, if it still stands; and why it could not be renewed, if it could not.
+    Value(Finished, Arc<Json>, Option<Failure>),
+    /// It has to be made. The old result serves meanwhile, if it still stands.
+    Nothing(Due, Option<Old>),
 }
 
 pub(super) fn known(
     open: Option<OpenIntent>,
     result: impl FnOnce() -> Option<StoredResult>,
     wanted: &Request,
+    is_latched: bool,
 ) -> Known {
     if let Some(open) = open {
         let is_wanted = request_of(&open.intent).desired == wanted.desired;
         return Known::Cut { open, is_wanted };
     }
-    let Some(stored) = result() else { return Known::Nothing(Due::New) };
-    let desired = KeyDigest::of(&stored.intent.desired);
-    let finished = |result| Finished {
-        job: stored.intent.job.clone(),
-        summary: stored.intent.summary.clone(),
-        desired,
-        result,
+    let Some(stored) = result() else { return Known::Nothing(Due::New, None) };
+    let is_of_another = KeyDigest::of(&stored.intent.desired) != wanted.desired;
+    let renewal = stored.renewal.as_ref();
+    let is_tried_again =
+        |failure: &Failure| failure.kind.is_retried() || failure.kind == FailureKind::Superseded;
+    let due = match &stored.outcome.result {
+        _ if stored.invalidated.is_some() => Some(Due::Asked),
+        _ if is_of_another => Some(Due::Changed),
+        Ok(_) => renewal.filter(|renewal| is_tried_again(&renewal.failure)).map(|_| Due::Failed),
+        Err(failure) => is_tried_again(failure).then_some(Due::Failed),
     };
-    match &stored.outcome.result {
-        _ if stored.invalidated.is_some() => Known::Nothing(Due::Asked),
-        _ if desired != wanted.desired => Known::Nothing(Due::Changed),
-        Ok(value) => {
-            let value = Arc::new(value.clone());
-            Known::Value(finished(Ok(value.clone())), value)
-        }
-        Err(failure) if failure.kind.is_retried() || failure.kind == FailureKind::Superseded => {
-            Known::Nothing(Due::Failed)
-        }
-        Err(failure) => {
-            let failure = Arc::new(failure.clone());
-            Known::Failed(finished(Err(failure.clone())), failure)
-        }
+    if let Some(due) = due {
+        return Known::Nothing(due, Old::of(&stored, wanted, is_latched));
+    }
+    let mut finished = Finished::of(&stored, wanted);
+    if let Some(no) = renewal.filter(|renewal| renewal.failure.kind == FailureKind::Cancelled) {
+        finished.found_at_ms = no.at_ms;
+    }
+    match finished.result.clone() {
+        Ok(value) => Known::Value(finished, value, renewal.map(|renewal| renewal.failure.clone())),
+        Err(failure) => Known::Failed(finished, failure),
     }
 }
 
@@ -124,6 +126,13 @@ pub enum Due {
     Awaited,
 }
 
+impl Due {
+    /// How soon it is to run.
+    pub(super) fn priority(self) -> Priority {
+        if self == Self::Asked { Priority::High } else { Priority::default() }
+    }
+}
+
 impl fmt::Display for Due {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -138,7 +147,7 @@ impl fmt::Display for Due {
 }
 
 /// What an engine would do to have a builder's value, decided by what decides it in an engine. Nothing is done but to
-/// ask a stored value whether it stands.
+/// ask a stored value whether it stands. That it may be renewed while it serves, since it is valid for a time, is not told.
 ///
 /// # Errors
 ///
@@ -182,13 +191,13 @@ async fn foresee<V: DeserializeOwned>(
     let id = op.id();
     let due = |why| Foreseen::Due { why, level: op.level(wanted) };
     let open = past.open_intent(id.as_str(), &wanted.key);
-    Ok(match known(open, || past.result(id.as_str(), &wanted.key), wanted) {
+    Ok(match known(open, || past.result(id.as_str(), &wanted.key), wanted, op.latched()) {
         Known::Cut { open, is_wanted } => Foreseen::Begun { job: open.intent.job, is_wanted },
-        Known::Nothing(why) => due(why),
+        Known::Nothing(why, _) => due(why),
         Known::Failed(Finished { job, .. }, failure) => {
             Foreseen::Failed { job, failure: Failure::clone(&failure) }
         }
-        Known::Value(_, value) if stands(op, wanted, &value).await? => {
+        Known::Value(_, value, _) if stands(op, wanted, &value).await? => {
             let value = V::deserialize(&*value).map_err(|error| {
                 OpError::permanent("the result has a form that this program can't read")
                     .with_hint("rebuild it")

@@ -8,16 +8,21 @@ use serde_json::Value as Json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::expiry::Expiry;
+use super::latch::Latch;
 use super::leave::Leave;
 use super::{Env, Owned, Reading, attempt, drift, live};
 use crate::clock;
 use crate::current::Activity;
+use crate::doubt::Doubt;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Phase, What};
 use crate::ids::{JobId, KeyDigest, OpId};
 use crate::incr::Id;
 use crate::job::{Cancel, Log};
-use crate::op::{Operation, Request};
+use crate::op::{Operation, Request, shared};
+use crate::pool::Priority;
+use crate::store::StoredResult;
 use crate::store::record::Intent;
 
 /// How many values of a conflict its message names.
@@ -35,9 +40,15 @@ pub(super) struct Instance {
     /// How many attempts at the newest value failed in a transient way.
     pub(super) transients: u32,
     /// Over what was published, while that is the state.
-    pub(super) watch: Option<drift::Watch>,
+    pub(super) watch: Option<Box<drift::Watch>>,
     /// How many nodes want it watched, and nothing more.
     pub(super) kept: usize,
+    /// What serves while the state is about something else.
+    pub(super) latch: Option<Box<Latch>>,
+    /// Why what serves, or is there, could not be renewed.
+    pub(super) stale: Option<Doubt>,
+    /// When the result that is there is to be renewed, if it ever is.
+    pub(super) expiry: Option<Box<Expiry>>,
 }
 
 /// One node's want.
@@ -45,6 +56,8 @@ pub(super) struct Instance {
 pub(super) struct Wish {
     pub(super) node: Id,
     pub(super) request: Request,
+    /// How long it wants to use a result.
+    pub(super) valid_for: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -56,16 +69,17 @@ pub(super) enum State {
     Wanted {
         desired: KeyDigest,
         attempt: u32,
+        priority: Priority,
     },
     /// A result from the store is asked whether it still stands.
     Checking {
-        stored: Finished,
+        stored: Box<Finished>,
         /// Why that is not known yet, and when it is asked again.
         unknown: Option<(Arc<Failure>, Instant)>,
         #[expect(dead_code, reason = "held for its drop")]
         task: Owned,
     },
-    Active(Attempt),
+    Active(Box<Attempt>),
     /// Failed in a way that may pass; `attempt` is the next one's number.
     Retrying {
         job: JobId,
@@ -84,16 +98,32 @@ pub(super) enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Finished {
     pub(super) job: JobId,
-    pub(super) summary: String,
+    pub(super) summary: Arc<str>,
     pub(super) desired: KeyDigest,
+    /// When, by the engine's clock.
+    pub(super) found_at_ms: u64,
     pub(super) result: Result<Arc<Json>, Arc<Failure>>,
 }
 
 impl Finished {
+    /// What is stored, which is the result of `request`.
+    pub(super) fn of(stored: &StoredResult, request: &Request) -> Self {
+        Self {
+            job: stored.intent.job.clone(),
+            summary: request.summary.clone(),
+            desired: request.desired,
+            found_at_ms: stored.outcome.finished_at_ms,
+            result: match &stored.outcome.result {
+                Ok(value) => Ok(shared(value.clone())),
+                Err(failure) => Err(Arc::new(failure.clone())),
+            },
+        }
+    }
+
     /// That it holds for who asks now.
     pub(super) fn reused(&self, op: OpId) -> What {
         let failure = self.result.as_ref().err().map(|failure| Failure::clone(failure));
-        What::Reused { op, summary: self.summary.clone(), job: self.job.clone(), failure }
+        What::Reused { op, summary: self.summary.to_string(), job: self.job.clone(), failure }
     }
 }
 
@@ -103,6 +133,8 @@ pub(super) struct Attempt {
     pub(super) job: JobId,
     pub(super) request: Request,
     pub(super) number: u32,
+    /// See [`Intent::renews`].
+    pub(super) renews: Option<JobId>,
     pub(super) queued_at_ms: u64,
     phase: Phase,
     /// When it is tried again, if it waits for that.
@@ -122,18 +154,21 @@ pub(super) struct Order {
     pub(super) job: JobId,
     pub(super) request: Request,
     pub(super) number: u32,
+    /// See [`Intent::renews`].
+    pub(super) renews: Option<JobId>,
     pub(super) queued_at_ms: u64,
     pub(super) start: attempt::Start,
     /// Whether what it is for is wanted.
     pub(super) wanted: bool,
     /// Asks it to stop, maybe from the beginning.
     pub(super) cancel: Cancel,
+    pub(super) priority: Priority,
 }
 
 impl Attempt {
-    pub(super) fn start(env: &Env, generation: u64, op: Arc<dyn Operation>, order: Order) -> Self {
-        let Order { job, request, number, queued_at_ms, start, wanted, cancel } = order;
-        let log = Log::append_to(env.store.log_path(&job));
+    pub(super) fn start(env: &Arc<Env>, generation: u64, op: Arc<dyn Operation>, order: Order) -> Self {
+        let Order { job, request, number, renews, queued_at_ms, start, wanted, cancel, priority } = order;
+        let log = Log::masked(env.store.log_path(&job), env.secrets.clone());
         let approval = Arc::new(watch::Sender::new(false));
         let begun = matches!(start, attempt::Start::Cut(_));
         let leave = Arc::new(Leave::new(begun, wanted));
@@ -144,8 +179,10 @@ impl Attempt {
             request: request.clone(),
             job: job.clone(),
             number,
+            renews: renews.clone(),
             queued_at_ms,
             cancel: cancel.clone(),
+            priority,
             approval: approval.subscribe(),
             leave: leave.clone(),
             log: log.clone(),
@@ -157,6 +194,7 @@ impl Attempt {
             job,
             request,
             number,
+            renews,
             queued_at_ms,
             phase,
             cancel,
@@ -219,19 +257,22 @@ impl Attempt {
         }
     }
 
-    pub(super) fn finished(&self, result: Result<Arc<Json>, Arc<Failure>>) -> Finished {
+    pub(super) fn finished(&self, found_at_ms: u64, result: Result<Arc<Json>, Arc<Failure>>) -> Finished {
         Finished {
             job: self.job.clone(),
-            summary: self.request.summary.to_string(),
+            summary: self.request.summary.clone(),
             desired: self.request.desired,
+            found_at_ms,
             result,
         }
     }
 
-    fn activity(&self) -> Activity {
+    pub(super) fn activity(&self) -> Activity {
         match self.phase {
             Phase::WaitingForConfirmation => Activity::WaitingForConfirmation,
-            Phase::Queued | Phase::WaitingForSlot { .. } => Activity::Queued,
+            Phase::Queued | Phase::WaitingForSlot { .. } | Phase::WaitingForResource { .. } => {
+                Activity::Queued
+            }
             Phase::Failed { .. } => Activity::Retrying,
             _ => Activity::Running,
         }
@@ -243,12 +284,16 @@ impl Instance {
         Self {
             op,
             desired: request,
-            wishes: Vec::new(),
+            // Most have one, and for long.
+            wishes: Vec::with_capacity(1),
             conflict: false,
             state: State::Fresh,
             transients: 0,
             watch: None,
             kept: 0,
+            latch: None,
+            stale: None,
+            expiry: None,
         }
     }
 
@@ -256,16 +301,22 @@ impl Instance {
         self.desired.key
     }
 
-    /// What a node that wants `desired` sees.
-    pub(super) fn reading(&self, desired: KeyDigest) -> Reading {
+    /// What a node sees whose want for `desired` has this number.
+    pub(super) fn reading(&self, number: u64, desired: KeyDigest) -> Reading {
         if self.conflict {
             return Reading::Failed(Arc::new(self.conflicting()));
         }
-        match &self.state {
-            State::Finished(finished) if finished.desired == desired => match &finished.result {
+        let finished = match &self.state {
+            State::Finished(finished) if finished.desired == desired => Some(finished),
+            _ => self.served(number, desired),
+        };
+        if let Some(finished) = finished {
+            return match &finished.result {
                 Ok(value) => Reading::Done(value.clone()),
                 Err(failure) => Reading::Failed(failure.clone()),
-            },
+            };
+        }
+        match &self.state {
             State::Active(attempt) if attempt.request.desired == desired => {
                 Reading::Active(attempt.activity())
             }
@@ -297,7 +348,8 @@ impl Instance {
         match &self.state {
             State::Finished(_) => true,
             State::Active(attempt) => attempt.phase == Phase::WaitingForConfirmation,
-            _ => self.conflict,
+            State::Retrying { .. } => self.conflict || self.is_latched(),
+            State::Fresh | State::Wanted { .. } | State::Checking { .. } => self.conflict,
         }
     }
 
@@ -305,8 +357,9 @@ impl Instance {
         match &self.state {
             State::Active(attempt) => Some(&attempt.job),
             State::Retrying { job, .. } => Some(job),
-            State::Checking { stored, .. } | State::Finished(stored) => Some(&stored.job),
-            State::Fresh | State::Wanted { .. } => None,
+            State::Checking { stored, .. } => Some(&stored.job),
+            State::Finished(stored) => Some(&stored.job),
+            State::Fresh | State::Wanted { .. } => self.latch.as_ref().map(|latch| &latch.finished.job),
         }
     }
 }

@@ -12,9 +12,10 @@ use crate::clock;
 use crate::error::Failure;
 use crate::event::Phase;
 use crate::ids::JobId;
-use crate::job::LogReader;
+use crate::job::{LogReader, LogText};
 use crate::level::Level;
 use crate::op::deed;
+use crate::pool::Pool;
 
 /// A job that has not ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -72,9 +73,21 @@ impl Cache {
 
     /// The jobs under way or waiting to be tried again, newest first.
     pub(crate) fn live(&self) -> Vec<LiveJob> {
-        let mut jobs: Vec<_> = self.instances.values().filter_map(live).collect();
+        let mut jobs: Vec<_> = self.instances.values().filter_map(|instance| live(instance)).collect();
         jobs.sort_by(|a, b| b.id.cmp(&a.id));
         jobs
+    }
+
+    /// The pools of all operations, each once.
+    pub(crate) fn pools(&self) -> Vec<Pool> {
+        let mut pools: Vec<Pool> = Vec::new();
+        for pool in self.operations.iter().filter_map(|op| op.pool()) {
+            if !pools.iter().any(|known| known.is(&pool)) {
+                pools.push(pool);
+            }
+        }
+        pools.sort_by(|a, b| a.name().cmp(b.name()));
+        pools
     }
 
     /// A reader of a job's log from `offset` on. It follows if the job is under way.
@@ -84,7 +97,7 @@ impl Cache {
             _ => None,
         });
         let path = self.env.store.log_path(job);
-        live.or_else(|| path.exists().then(|| LogReader::of_finished(path, offset)))
+        live.or_else(|| LogText::is_kept(&path).then(|| LogReader::of_finished(path, offset)))
     }
 }
 
@@ -119,7 +132,7 @@ fn live(instance: &Instance) -> Option<LiveJob> {
             Some(LiveJob {
                 id: stored.job.clone(),
                 op,
-                summary: stored.summary.clone(),
+                summary: stored.summary.to_string(),
                 would: deed(&*instance.op, &stored.summary),
                 attempt: 1,
                 queued_at_ms: retry_at_ms,

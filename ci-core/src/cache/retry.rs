@@ -19,6 +19,25 @@ pub(super) fn delay(pace: &Pace, kind: FailureKind, attempt: u32, transients: u3
     (kind.is_retried() && !bounded).then(|| pause(pace, attempt, jitter(pace)))
 }
 
+/// The pause before a value is renewed again, or `None` when that is not. As long as it is to be valid for a time, that is
+/// tried without end: what is for good ever more seldom, but not more seldom than it would be renewed anyway.
+pub(super) fn renewal(
+    pace: &Pace,
+    kind: FailureKind,
+    attempt: u32,
+    transients: u32,
+    valid_for: Option<Duration>,
+) -> Option<Duration> {
+    let Some(valid_for) = valid_for else { return delay(pace, kind, attempt, transients) };
+    match kind {
+        FailureKind::Transient | FailureKind::Infrastructure => Some(endless(pace, attempt).min(valid_for)),
+        FailureKind::Cancelled => None,
+        FailureKind::Permanent | FailureKind::Superseded | FailureKind::Skipped => {
+            Some(pause(&Pace { retry_max: valid_for, ..*pace }, attempt, jitter(pace)))
+        }
+    }
+}
+
 /// The pause before one looks again how an attempt ends of which nobody knows: without end, since it must be known.
 pub(super) fn endless(pace: &Pace, attempt: u32) -> Duration {
     pause(pace, attempt, jitter(pace))
@@ -26,7 +45,7 @@ pub(super) fn endless(pace: &Pace, attempt: u32) -> Duration {
 
 /// `jitter` is in `0.0..=1.0`.
 fn pause(pace: &Pace, attempt: u32, jitter: f64) -> Duration {
-    let pause = pace.retry_min.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(pace.retry_max);
+    let pause = pace.retry_min.saturating_mul(1 << attempt.saturating_sub(1).min(24)).min(pace.retry_max);
     pause.mul_f64(0.5 + jitter / 2.0)
 }
 
@@ -58,5 +77,19 @@ mod tests {
         {
             assert!(!again(kind, 1, 0), "{kind} is never retried");
         }
+    }
+
+    #[test]
+    fn a_renewal_is_tried_without_end_as_long_as_somebody_wants_it_fresh() {
+        let pace = Pace { exact: true, ..Pace::default() };
+        let week = Duration::from_secs(7 * 24 * 60 * 60);
+        let again =
+            |kind, attempt, valid_for| renewal(&pace, kind, attempt, attempt, valid_for).map(|p| p.as_secs());
+        assert_eq!(again(FailureKind::Transient, 1_000, Some(week)), Some(60));
+        assert_eq!(again(FailureKind::Infrastructure, 1_000, Some(Duration::from_secs(5))), Some(5));
+        let seldom = [1, 2, 10, 1_000].map(|attempt| again(FailureKind::Permanent, attempt, Some(week)));
+        assert_eq!(seldom, [Some(1), Some(2), Some(512), Some(week.as_secs())]);
+        assert_eq!(again(FailureKind::Cancelled, 1, Some(week)), None, "that was a no");
+        assert_eq!(again(FailureKind::Permanent, 1, None), None, "a rebuild that fails is over");
     }
 }

@@ -310,10 +310,7 @@ where
             Err(Reason { what: Pending::Failed(failure), .. }) => why = Some(failure.clone()),
             Err(Reason { what: Pending::Active(activity), .. }) => self.refreshing = Some(*activity),
         }
-        match why {
-            Some(why) if self.doubt.as_ref().is_some_and(|doubt| doubt.why == why) => {}
-            why => self.doubt = why.map(|why| cx.world().doubts.of(why)),
-        }
+        self.doubt = why.map(|why| cx.world().doubts.of(why));
         let new = match (failed, cx.get(self.results)) {
             (Some(error), _) => super::guarded(cx.me(), || Err(error)),
             (None, Ok(results)) => Ok((self.done)(results, self.order.as_deref())),

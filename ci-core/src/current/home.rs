@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::sweep::Sweep;
 use crate::incr::{Id, Scope};
 
 /// A home's number: good for as long as its scope lives.
@@ -26,16 +27,11 @@ pub(super) struct Home {
 pub(crate) struct Homes {
     slots: Vec<Option<Home>>,
     free: Vec<u32>,
-    /// How many there may be before those of released scopes are looked for.
-    sweep_at: usize,
+    sweep: Sweep,
 }
 
 impl Homes {
-    /// Fewer are not worth a sweep.
-    const SWEEP_MIN: usize = 64;
-
-    /// A home for what is made in `scope`. Those of released scopes are given up from time to time: there are at most
-    /// twice as many as were ever alive together, and some.
+    /// A home for what is made in `scope`. Those of released scopes are given up from time to time.
     pub(super) fn open(
         &mut self,
         parent: Option<HomeNo>,
@@ -43,13 +39,13 @@ impl Homes {
         preview: Option<Id>,
         is_open: impl Fn(Scope) -> bool,
     ) -> HomeNo {
-        if self.slots.len() - self.free.len() >= self.sweep_at {
+        if self.sweep.is_due(self.slots.len() - self.free.len()) {
             for (at, slot) in (0..).zip(&mut self.slots) {
                 if slot.take_if(|home| !is_open(home.scope)).is_some() {
                     self.free.push(at);
                 }
             }
-            self.sweep_at = (2 * (self.slots.len() - self.free.len())).max(Self::SWEEP_MIN);
+            self.sweep.leaves(self.slots.len() - self.free.len());
         }
         let home = Some(Home { parent, scope, preview, nodes: HashMap::new() });
         match self.free.pop() {
@@ -87,18 +83,33 @@ impl Homes {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::incr::Graph;
 
     #[test]
-    fn homes_of_released_scopes_do_not_pile_up() {
+    fn homes_of_released_scopes_do_not_pile_up_and_those_of_open_ones_stay() {
+        const OPENED: usize = 10_000;
         let mut graph = Graph::new(());
-        let mut homes = Homes::default();
-        for _ in 0..10_000 {
+        let (mut homes, mut alive, asked) = (Homes::default(), Vec::new(), Cell::new(0));
+        for number in 0..OPENED {
             let scope = graph.new_scope();
-            homes.open(None, scope, None, |scope| graph.is_open(scope));
-            graph.release_scope(scope);
+            let home = homes.open(None, scope, None, |scope| {
+                asked.set(asked.get() + 1);
+                graph.is_open(scope)
+            });
+            if number.is_multiple_of(50) {
+                alive.push((home, scope));
+            } else {
+                graph.release_scope(scope);
+            }
+            let most = (2 * alive.len()).max(Sweep::MIN);
+            assert!(homes.slots.len() <= most, "{} for {}", homes.slots.len(), alive.len());
         }
-        assert!(homes.slots.len() <= Homes::SWEEP_MIN, "{}", homes.slots.len());
+        for (home, scope) in alive {
+            assert_eq!(homes.get_mut(home).map(|home| home.scope), Some(scope));
+        }
+        assert!(asked.get() <= 3 * OPENED, "{} looks", asked.get());
     }
 }

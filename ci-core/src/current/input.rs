@@ -122,7 +122,7 @@ impl<T: Value> Compute<World> for InputCell<T> {
             let told = AtomicBool::new(false);
             let reader = Arc::new(Reader { wake: cx.world().wake.clone(), node: cx.me(), told });
             if state.readers.len() == state.readers.capacity() {
-                state.readers.retain(|reader| reader.strong_count() > 0);
+                state.readers.retain(|reader| reader.upgrade().is_some());
             }
             state.readers.push(Arc::downgrade(&reader));
             reader

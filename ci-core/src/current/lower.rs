@@ -7,8 +7,10 @@
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::home::{HomeNo, Homes};
+use super::sweep::Sweep;
 use super::tally::{Counted, Tally};
 use super::{Described, Label, Outcome, Value, Wake};
 use crate::bindings::{Bindings, Unbound};
@@ -30,14 +32,11 @@ pub struct World {
     homes: Homes,
     /// Nodes that stand in a context of their own, with those that people are to see before them.
     within: HashMap<Id, Vec<Id>>,
-    /// How many there may be before those of released nodes are looked for.
-    sweep_at: usize,
+    /// Of released ones.
+    sweep: Sweep,
 }
 
 impl World {
-    /// Fewer contexts are not worth a sweep.
-    const SWEEP_MIN: usize = 64;
-
     pub(crate) fn new(cache: Cache, monitors: Monitors, doubts: Doubts, bindings: Bindings) -> Self {
         Self {
             cache,
@@ -49,7 +48,7 @@ impl World {
             contexts: HashMap::new(),
             homes: Homes::default(),
             within: HashMap::new(),
-            sweep_at: 0,
+            sweep: Sweep::default(),
         }
     }
 
@@ -71,6 +70,11 @@ pub(crate) trait Plan: Send + Sync + 'static {
     fn label(&self) -> Label;
     /// The descriptions that it is made of, in order.
     fn inputs(&self) -> Vec<Arc<Described>>;
+    /// The same, with a result that is used for no longer than that. `None`: it is no operation.
+    fn valid_for(&self, time: Duration) -> Option<Box<dyn Plan>> {
+        let _ = time;
+        None
+    }
     /// Whether the node can be made: asked of a whole part of the pipeline before any of it is.
     fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
         let _ = to;
@@ -206,9 +210,9 @@ impl<'a> Lowering<'a> {
 
     fn stands_within(&mut self, node: Id, contexts: Vec<Id>) {
         let mut within = std::mem::take(&mut self.graph.world_mut().within);
-        if within.len() >= self.graph.world().sweep_at {
+        if self.graph.world().sweep.is_due(within.len()) {
             within.retain(|node, _| self.graph.is_live(*node));
-            self.graph.world_mut().sweep_at = (2 * within.len()).max(World::SWEEP_MIN);
+            self.graph.world_mut().sweep.leaves(within.len());
         }
         within.insert(node, contexts);
         self.graph.world_mut().within = within;

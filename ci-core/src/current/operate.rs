@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::lower::{Lowering, NotLowered, Plan, World};
-use super::portrait::{Asked, Seen, Stage, Work, sit};
+use super::portrait::{Seen, Stage, Work, sit};
 use super::tally::Counted;
 use super::{
     Activity, Current, Described, Label, Outcome, Pending, Reason, Value, guarded, replace, unknown,
@@ -28,13 +29,25 @@ pub fn build_with<B: Builder + Bind, A: Value>(
     label: impl Into<Label>,
     key: impl Fn(&B, &A) -> B::Key + Send + Sync + 'static,
 ) -> Current<B::Value> {
+    try_build_with(input, on, label, move |op, a| Ok(key(op, a)))
+}
+
+/// [`build_with`], where it may be that nothing can be asked. Then the error is the node's, there is no job, and nothing is
+/// written down.
+pub fn try_build_with<B: Builder + Bind, A: Value>(
+    input: &Current<A>,
+    on: impl Into<String>,
+    label: impl Into<Label>,
+    key: impl Fn(&B, &A) -> Result<B::Key, OpError> + Send + Sync + 'static,
+) -> Current<B::Value> {
     Current::described_by(Operate::<Build<B>, A, B::Value> {
         input: input.clone(),
         on: on.into(),
         label: label.into(),
         make: |bindings, on| B::bind(bindings, on).map(Build),
-        request: Arc::new(move |op, a| Build::<B>::request(&key(&op.0, a))),
+        request: Arc::new(move |op, a| Build::<B>::request(&key(&op.0, a)?)),
         place: None,
+        valid_for: None,
         value: PhantomData,
     })
 }
@@ -57,6 +70,7 @@ pub fn publish_with<P: Publisher + Bind, A: Value>(
             Publish::<P>::request(&key, &value)
         }),
         place: None,
+        valid_for: None,
         value: PhantomData,
     })
 }
@@ -78,7 +92,8 @@ pub fn publish_at<P: Publisher + Bind, A: Value>(
         label: label.into(),
         make: |bindings, on| P::bind(bindings, on).map(Publish),
         request: Arc::new(move |op, a| Publish::<P>::request(&place(&op.0), &value(&op.0, a))),
-        place: Some(Box::new(move |op| Publish::<P>::place(&known(&op.0)))),
+        place: Some(Arc::new(move |op| Publish::<P>::place(&known(&op.0)))),
+        valid_for: None,
         value: PhantomData,
     })
 }
@@ -101,7 +116,8 @@ struct Operate<O, A, B> {
     make: fn(&Bindings, &str) -> Result<O, Unbound>,
     request: Arc<Ask<O, A>>,
     /// For a publisher whose place does not depend on the input.
-    place: Option<Box<PlaceOf<O>>>,
+    place: Option<Arc<PlaceOf<O>>>,
+    valid_for: Option<Duration>,
     value: PhantomData<fn() -> B>,
 }
 
@@ -112,6 +128,19 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
 
     fn inputs(&self) -> Vec<Arc<Described>> {
         vec![self.input.description().clone()]
+    }
+
+    fn valid_for(&self, time: Duration) -> Option<Box<dyn Plan>> {
+        Some(Box::new(Self {
+            input: self.input.clone(),
+            on: self.on.clone(),
+            label: self.label.clone(),
+            make: self.make,
+            request: self.request.clone(),
+            place: self.place.clone(),
+            valid_for: Some(self.valid_for.map_or(time, |known| known.min(time))),
+            value: PhantomData,
+        }))
     }
 
     fn check(&self, to: &mut Lowering<'_>) -> Result<(), NotLowered> {
@@ -135,9 +164,9 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Plan for Operate<O, A, B> {
             op,
             request: self.request.clone(),
             place: place.map(Box::new),
+            valid_for: self.valid_for,
             want: None,
-            kept: None,
-            asked: None,
+            before: None,
             held_by: to.held_by(),
             counted: to.counted(),
             value: unknown(inputs[0]),
@@ -153,15 +182,22 @@ struct OperateCell<O, A, B> {
     erased: Arc<dyn Operation>,
     request: Arc<Ask<O, A>>,
     place: Option<Box<Place>>,
+    valid_for: Option<Duration>,
     want: Option<Want>,
-    /// What was published before the input lost its value.
-    kept: Option<Keep>,
-    /// What was asked last; kept while the input has no value.
-    asked: Option<Asked>,
+    /// While the input has no value.
+    before: Option<Box<Before>>,
     /// It is only to be seen.
     held_by: Option<Id>,
     counted: Option<Counted>,
     value: Outcome<B>,
+}
+
+/// What was there before the input lost its value.
+struct Before {
+    /// What was asked last.
+    asked: Request,
+    /// What was published then is watched further.
+    kept: Option<Keep>,
 }
 
 impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCell<O, A, B> {
@@ -177,16 +213,16 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
         let new = match request {
             Ok(request) => {
                 if !self.want.as_ref().is_some_and(|want| want.is_for(&request)) {
-                    self.asked = Some(Asked { key: request.key, summary: request.summary.clone() });
                     // The new want is there before the old one is dropped: what both share is never unwanted.
-                    self.want = Some(cx.world().cache.want(me, &self.erased, request));
-                    self.kept = None;
+                    self.want = Some(cx.world().cache.want(me, &self.erased, request, self.valid_for));
+                    self.before = None;
                 }
                 self.read(cx)
             }
             Err(reason) => {
                 if let Some(want) = self.want.take() {
-                    self.kept = cx.world().cache.keep(&want);
+                    let kept = cx.world().cache.keep(&want);
+                    self.before = Some(Box::new(Before { asked: want.request().clone(), kept }));
                 }
                 Err(reason)
             }
@@ -203,9 +239,9 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
 
     fn answer(&self, question: &mut dyn Any) {
         sit(question, || {
-            let now = self.asked.as_ref().filter(|_| self.want.is_some());
+            let (now, before) = (self.want.as_ref().map(Want::request), self.before.as_deref());
             let would = match (now, &self.place) {
-                (Some(asked), _) => Some(deed(&*self.op, &asked.summary)),
+                (Some(request), _) => Some(deed(&*self.op, &request.summary)),
                 (None, Some(place)) => Some(format!("{} {}", self.op.does(), place.name)),
                 (None, None) => None,
             };
@@ -214,9 +250,9 @@ impl<O: Operation, A: Value, B: crate::op::Stored> Compute<World> for OperateCel
                 publishes: self.op.publishes(),
                 place: self.place.as_deref().cloned(),
                 would,
-                asked: self.asked.clone(),
+                asked: now.or(before.map(|before| &before.asked)).cloned(),
                 instance: self.want.as_ref().map(Want::instance),
-                kept: self.kept.as_ref().map(Keep::instance),
+                kept: before.and_then(|before| before.kept.as_ref()).map(Keep::instance),
             };
             let inputs = [self.input.id()];
             let mut seen = Seen::new(NodeKind::Operation, self.label.clone(), inputs, &self.value);

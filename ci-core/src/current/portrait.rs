@@ -1,13 +1,12 @@
 //! What a node tells of itself, for people.
 
 use std::any::Any;
-use std::sync::Arc;
 
 use super::{Activity, Label, Outcome, Reason};
 use crate::engine::{CollapseView, GroupKind, NodeKind};
-use crate::ids::{KeyDigest, OpId};
+use crate::ids::OpId;
 use crate::incr::{Id, Scope};
-use crate::op::Place;
+use crate::op::{Place, Request};
 
 /// A question to a node: an empty portrait, which it fills in. Nodes that people are not to see leave it empty.
 #[derive(Debug, Default)]
@@ -53,18 +52,12 @@ pub(crate) struct Stage {
     pub(crate) place: Option<Place>,
     /// What it would do, as far as that is known.
     pub(crate) would: Option<String>,
-    pub(crate) asked: Option<Asked>,
+    /// What it asks for, or, while its input has no value, asked for last.
+    pub(crate) asked: Option<Request>,
     /// Whom it asks now.
     pub(crate) instance: Option<u64>,
     /// Whom it asked before its input lost its value.
     pub(crate) kept: Option<u64>,
-}
-
-/// What an operation's node asks for, or, while its input has no value, asked for last.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) key: KeyDigest,
-    pub(crate) summary: Arc<str>,
 }
 
 /// Nodes that a node has made.

@@ -10,15 +10,12 @@ use std::time::Duration;
 
 use super::{Current, fail, monitor_with};
 use crate::bindings::DEFAULT;
-use crate::clock::Clock;
+use crate::clock::{Clock, LOOK_AGAIN};
 use crate::error::OpError;
 use crate::monitor::{Monitor, Watch};
 
 /// The shortest period of [`every`].
 pub const PERIOD_MIN: Duration = Duration::from_secs(1);
-
-/// How late it is noticed that the clock was set, or that the computer slept.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 

@@ -3,13 +3,19 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Current, Described, Value};
+use super::{Current, Described, Value, drops};
 
 /// A context, and the one that it stands in.
 #[derive(Clone)]
 pub(super) struct Context {
     context: Arc<Described>,
     outer: Option<Arc<Context>>,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        drops::drop_flat(self.outer.take());
+    }
 }
 
 thread_local! {
@@ -46,14 +52,6 @@ struct Outer(Option<Arc<Context>>);
 impl Drop for Outer {
     fn drop(&mut self) {
         HERE.set(self.0.take());
-    }
-}
-
-/// Lets go of contexts that nobody else holds, without recursion: what they are goes to `descriptions`.
-pub(super) fn drop_into(mut here: Option<Arc<Context>>, descriptions: &mut Vec<Arc<Described>>) {
-    while let Some(Context { context, outer }) = here.and_then(Arc::into_inner) {
-        descriptions.push(context);
-        here = outer;
     }
 }
 

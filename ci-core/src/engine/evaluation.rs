@@ -45,6 +45,11 @@ impl Step<'_> {
     pub fn live(&self) -> Vec<LiveJob> {
         self.cache.live()
     }
+
+    /// How many keys of operations are held in memory, each with its result or its job: those that are wanted, or run.
+    pub fn held(&self) -> usize {
+        self.cache.len()
+    }
 }
 
 /// Who is called at the end of each step.

@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Evaluation, Snapshot, StageView};
+use super::{Evaluation, NodeKind, NodeState, NodeView, Snapshot, StageView};
 use crate::cache::{Guard, LiveJob, Refused, Reply, UnderWay};
 use crate::current::{Counts, Pending, Tally};
 use crate::event::{Event, Events, Phase};
 use crate::ids::JobId;
 use crate::job::LogReader;
 use crate::level::Level;
+use crate::log_rules::{LogRule, LogRules, RuleRefused};
+use crate::logs::InUse;
+use crate::pool::Pool;
 use crate::store::{JobFilter, Store};
 
 /// The state of the whole pipeline.
@@ -19,7 +22,7 @@ use crate::store::{JobFilter, Store};
 pub struct Status {
     /// Done, or why not.
     pub outcome: Result<(), Pending>,
-    /// How many values are there that may not hold any more: not read lately, or changed by somebody since.
+    /// How many values are there that may not hold any more: not read or made lately, or changed by somebody since.
     pub doubts: usize,
     /// Grows by one with each step of the engine. Questions are no steps: what was told of one step holds until the
     /// next.
@@ -36,6 +39,7 @@ pub struct Handle {
     pub(super) done: Arc<watch::Sender<bool>>,
     pub(super) store: Store,
     pub(super) guard: Guard,
+    pub(super) log_rules: LogRules,
     pub(super) evaluation: Arc<Mutex<Evaluation>>,
 }
 
@@ -44,11 +48,12 @@ pub(super) enum Command {
     Live(oneshot::Sender<Vec<LiveJob>>),
     UnderWay { job: JobId, reply: oneshot::Sender<Option<UnderWay>> },
     Stages(oneshot::Sender<Vec<StageView>>),
+    Pools(oneshot::Sender<Vec<Pool>>),
     Follow { job: JobId, offset: u64, reply: oneshot::Sender<Option<LogReader>> },
     Approve { job: JobId, by: String, reply: Reply },
     Cancel { job: JobId, by: String, reply: Reply },
-    Rebuild { job: JobId, by: String, reply: Reply },
-    Snapshot(oneshot::Sender<Snapshot>),
+    Rebuild { job: JobId, serves: bool, by: String, reply: Reply<Option<JobId>> },
+    Snapshot(oneshot::Sender<Arc<Snapshot>>),
     Stop,
 }
 
@@ -133,6 +138,34 @@ impl Handle {
         self.ask(|reply| Command::Follow { job, offset, reply }).await.flatten()
     }
 
+    /// The jobs whose logs are to stay, and whether those are all: while something is under way, or a monitor was not read
+    /// since the start, the pipeline may be about more than it asks for yet. `None`: the engine has stopped.
+    pub async fn logs_in_use(&self) -> Option<(InUse, bool)> {
+        // In this order: what begins in between is recent.
+        let (snapshot, stages, live) = (self.snapshot().await, self.stages().await, self.live().await);
+        let is_settled = |node: &NodeView| match node.state {
+            NodeState::Ok => true,
+            NodeState::Active { .. } | NodeState::Waiting { .. } => false,
+            NodeState::Failed { .. } | NodeState::Blocked { .. } => node.kind != NodeKind::Monitor,
+        };
+        if snapshot.nodes.is_empty() {
+            return None;
+        }
+        let is_whole = snapshot.nodes.iter().all(is_settled);
+        let store = self.store.clone();
+        let found = move || {
+            let results = stages.iter().flat_map(|stage| {
+                let asked = stage.asked.as_ref().map(|asked| &asked.key);
+                let keys = asked.into_iter().chain(stage.place.as_ref().map(|place| &place.key));
+                let results = keys.filter_map(|key| store.result(&stage.op, key));
+                results.map(|result| result.intent.job).chain(stage.job.clone()).collect::<Vec<_>>()
+            });
+            let cut = store.open_intents().into_iter().map(|open| open.intent.job);
+            InUse::new(live.into_iter().map(|job| job.id).chain(cut), results)
+        };
+        Some((tokio::task::spawn_blocking(found).await.ok()?, is_whole))
+    }
+
     /// Lets a job start although its level is guarded. `by` says who. Returns when that is durable.
     ///
     /// # Errors
@@ -153,14 +186,31 @@ impl Handle {
         self.ask(|reply| Command::Cancel { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
     }
 
-    /// Runs a job's operation again. `by` says who. Returns when it is durable that its result does not count.
+    /// Runs a job's operation again. Its value, if it has one, serves until the new one is there: if that is equal, nothing
+    /// that depends on it moves, and if there is none, the old one stays, in doubt. `by` says who. Returns, when it is
+    /// durable, the job that does it; `None`: nobody wants that now, and it runs when somebody does.
     ///
     /// # Errors
     ///
     /// [`Refused`].
-    pub async fn rebuild(&self, job: JobId, by: &str) -> Result<(), Refused> {
+    pub async fn rebuild(&self, job: JobId, by: &str) -> Result<Option<JobId>, Refused> {
+        self.run_again(job, true, by).await
+    }
+
+    /// [`Handle::rebuild`], but nobody uses the old result any more: what depends on it waits for the new one, and fails if
+    /// that does.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn discard(&self, job: JobId, by: &str) -> Result<Option<JobId>, Refused> {
+        self.run_again(job, false, by).await
+    }
+
+    async fn run_again(&self, job: JobId, serves: bool, by: &str) -> Result<Option<JobId>, Refused> {
         let by = by.to_owned();
-        self.ask(|reply| Command::Rebuild { job, by, reply }).await.unwrap_or(Err(Refused::Stopping))
+        let command = |reply| Command::Rebuild { job, serves, by, reply };
+        self.ask(command).await.unwrap_or(Err(Refused::Stopping))
     }
 
     /// The confirmation level, now and whenever somebody sets it, be it to what it was.
@@ -173,19 +223,60 @@ impl Handle {
         self.guard.set(level);
     }
 
+    /// The log rules that count, the highest score first, of equals by pattern.
+    pub fn log_rules(&self) -> Vec<LogRule> {
+        self.log_rules.in_force().to_vec()
+    }
+
+    /// Adds a log rule, in the place of the one that has its pattern, which is returned. It is durable then, and holds for
+    /// each job that fails from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleRefused`]; all is as before then.
+    pub async fn add_log_rule(&self, rule: LogRule) -> Result<Option<LogRule>, RuleRefused> {
+        self.change_log_rules(move |rules| rules.add(rule)).await
+    }
+
+    /// Removes the log rule of that pattern, durably, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleRefused`]: there is none, it comes with the program, or it can't be written down.
+    pub async fn remove_log_rule(&self, pattern: &str) -> Result<LogRule, RuleRefused> {
+        let pattern = pattern.to_owned();
+        self.change_log_rules(move |rules| rules.remove(&pattern)).await
+    }
+
+    async fn change_log_rules<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&LogRules) -> Result<T, RuleRefused> + Send + 'static,
+    ) -> Result<T, RuleRefused> {
+        let rules = self.log_rules.clone();
+        let changed = tokio::task::spawn_blocking(move || change(&rules)).await;
+        // It does not panic, so the runtime is going down.
+        changed.unwrap_or(Err(RuleRefused::Stopping))
+    }
+
     /// How much the engine has worked since its start, up to its newest step.
     pub fn evaluation(&self) -> Evaluation {
         *self.evaluation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every node with its state.
-    pub async fn snapshot(&self) -> Snapshot {
+    /// Every node with its state, as it is after all that was told until now. It is taken once for a step, however many
+    /// ask. Empty if the engine has ended.
+    pub async fn snapshot(&self) -> Arc<Snapshot> {
         self.ask(Command::Snapshot).await.unwrap_or_default()
     }
 
     /// Every operation of the pipeline, with what it asks for, in the order of [`Snapshot::nodes`].
     pub async fn stages(&self) -> Vec<StageView> {
         self.ask(Command::Stages).await.unwrap_or_default()
+    }
+
+    /// The pools in which operations of the pipeline run, each once, by name.
+    pub async fn pools(&self) -> Vec<Pool> {
+        self.ask(Command::Pools).await.unwrap_or_default()
     }
 
     /// Stops the engine: nothing new starts, running work ends where it is, the store is closed. What was running is
@@ -209,6 +300,7 @@ impl From<LiveJob> for JobView {
             Phase::Queued => "queued".to_owned(),
             Phase::WaitingForConfirmation => "waiting for confirmation".to_owned(),
             Phase::WaitingForSlot { pool } => format!("waiting for a slot in {pool}"),
+            Phase::WaitingForResource { lacks } => format!("waiting for {lacks}"),
             Phase::Running => "running".to_owned(),
             Phase::Resumed => "running (found again after a restart)".to_owned(),
             Phase::Succeeded { .. } => "ok".to_owned(),

@@ -220,7 +220,11 @@ pub(super) fn snapshot(graph: &Graph<World>, panicked: &Panicked, step: u64) -> 
         let (mut stale, mut refreshing) = (seen.stale.clone(), seen.refreshing);
         match &seen.work {
             Some(Work::Stage(stage)) => {
-                job = stage.instance.and_then(|instance| world.cache.job_of(instance));
+                if let Some(instance) = stage.instance {
+                    job = world.cache.job_of(instance);
+                    stale = world.cache.stale(instance).map(|failure| failure.to_string());
+                    refreshing = world.cache.renewing(instance);
+                }
                 would = Some(stage.would.clone().unwrap_or_else(|| seen.label.to_string()));
             }
             Some(Work::Monitor(Some(instance))) => {

@@ -52,8 +52,8 @@ pub struct NodeView {
     pub refreshing: Option<Activity>,
     /// The newest job, for an operation.
     pub job: Option<JobId>,
-    /// For a monitor whose newest read failed, or a list that can't be read: why. Its value, or its elements, are those
-    /// that were read last.
+    /// For a monitor whose newest read failed, a list that can't be read, or an operation whose value could not be made
+    /// again: why. Its value, or its elements, are those that were there before.
     pub stale: Option<String>,
     /// For an operation whose place somebody else changed since: what is there, and what is not.
     pub drift: Option<Failure>,

@@ -1,6 +1,7 @@
 //! What is made of many values in order, kept up to date one value at a time.
 
 use std::mem;
+use std::ops::Range;
 
 /// A summary of a row of leaves.
 ///
@@ -14,8 +15,11 @@ pub trait Aggregate: Send + 'static {
     /// Starts again with these leaves.
     fn rebuild(&mut self, leaves: impl Iterator<Item = Self::Leaf>);
 
-    /// Replaces the leaf at a position that the last rebuild gave: each at most once before it settles, and none
-    /// between a rebuild and settling.
+    /// Puts leaves where others were; those behind move along. At most once before it settles, and then first.
+    fn splice(&mut self, gone: Range<usize>, leaves: Vec<Self::Leaf>);
+
+    /// Replaces the leaf at a position: each at most once before it settles, none that came in the same step, and not
+    /// after a rebuild.
     fn set(&mut self, at: usize, leaf: Self::Leaf);
 
     /// Brings the value up to date; returns whether it changed since it last settled.
@@ -44,6 +48,21 @@ impl<A: Clone, C: Fn(&A, &A) -> A> Tree<A, C> {
     /// A tree that gives `empty` while it has no leaves. `combine` must be associative.
     pub fn new(empty: A, combine: C) -> Self {
         Self { nodes: Vec::new(), leaves: 0, value: empty.clone(), empty, combine, dirty: Vec::new() }
+    }
+
+    /// Makes the pairs anew above the leaves, which are all there is.
+    fn raise(&mut self) {
+        self.dirty.clear();
+        self.leaves = self.nodes.len();
+        self.nodes.reserve(self.leaves);
+        let (mut start, mut end) = (0, self.leaves);
+        while end - start > 1 {
+            for at in (0..end - start).step_by(2) {
+                let above = pair(&self.nodes[start..end], at, &self.combine);
+                self.nodes.push(above);
+            }
+            (start, end) = (end, self.nodes.len());
+        }
     }
 }
 
@@ -80,19 +99,16 @@ where
     type Value = A;
 
     fn rebuild(&mut self, leaves: impl Iterator<Item = A>) {
-        self.dirty.clear();
         self.nodes.clear();
         self.nodes.extend(leaves);
-        self.leaves = self.nodes.len();
-        self.nodes.reserve(self.leaves);
-        let (mut start, mut end) = (0, self.leaves);
-        while end - start > 1 {
-            for at in (0..end - start).step_by(2) {
-                let above = pair(&self.nodes[start..end], at, &self.combine);
-                self.nodes.push(above);
-            }
-            (start, end) = (end, self.nodes.len());
-        }
+        self.raise();
+    }
+
+    /// O(n): all pairs behind are others.
+    fn splice(&mut self, gone: Range<usize>, leaves: Vec<A>) {
+        self.nodes.truncate(self.leaves);
+        self.nodes.splice(gone, leaves);
+        self.raise();
     }
 
     fn set(&mut self, at: usize, leaf: A) {
@@ -174,6 +190,13 @@ where
         self.next = self.leaves.iter().fold(self.empty.clone(), |sum, leaf| (self.add)(&sum, leaf));
     }
 
+    fn splice(&mut self, gone: Range<usize>, leaves: Vec<A>) {
+        let without =
+            self.leaves[gone.clone()].iter().fold(self.next.clone(), |sum, leaf| (self.sub)(&sum, leaf));
+        self.next = leaves.iter().fold(without, |sum, leaf| (self.add)(&sum, leaf));
+        self.leaves.splice(gone, leaves);
+    }
+
     fn set(&mut self, at: usize, leaf: A) {
         let without = (self.sub)(&self.next, &self.leaves[at]);
         self.next = (self.add)(&without, &leaf);
@@ -197,13 +220,12 @@ where
 #[derive(Debug)]
 pub struct Row<B> {
     value: Vec<B>,
-    next: Vec<B>,
     changed: bool,
 }
 
 impl<B> Default for Row<B> {
     fn default() -> Self {
-        Self { value: Vec::new(), next: Vec::new(), changed: false }
+        Self { value: Vec::new(), changed: false }
     }
 }
 
@@ -212,13 +234,18 @@ impl<B: Clone + PartialEq + Send + 'static> Aggregate for Row<B> {
     type Value = Vec<B>;
 
     fn rebuild(&mut self, leaves: impl Iterator<Item = B>) {
-        self.next.clear();
-        self.next.extend(leaves);
-        if self.next != self.value {
-            mem::swap(&mut self.next, &mut self.value);
+        let value: Vec<_> = leaves.collect();
+        if value != self.value {
+            self.value = value;
             self.changed = true;
         }
-        self.next.clear();
+    }
+
+    fn splice(&mut self, gone: Range<usize>, leaves: Vec<B>) {
+        if self.value[gone.clone()] != leaves[..] {
+            self.value.splice(gone, leaves);
+            self.changed = true;
+        }
     }
 
     fn set(&mut self, at: usize, leaf: B) {
@@ -248,7 +275,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Batch {
         Rebuild(Vec<u8>),
-        Set(BTreeMap<usize, u8>),
+        Change { from: usize, to: usize, leaves: Vec<u8>, sets: BTreeMap<usize, u8> },
     }
 
     /// Drives an aggregate and compares it with `naive` after each settling.
@@ -266,8 +293,14 @@ mod tests {
                     row.clone_from(new);
                     aggregate.rebuild(row.iter().copied().map(leaf));
                 }
-                Batch::Set(sets) => {
-                    for (&at, &x) in sets.range(..row.len()) {
+                Batch::Change { from, to, leaves, sets } => {
+                    let (from, to) = (*from.min(&row.len()), *to.min(&row.len()));
+                    let came = from..from + leaves.len();
+                    if from < to || !leaves.is_empty() {
+                        row.splice(from..to, leaves.iter().copied());
+                        aggregate.splice(from..to, leaves.iter().copied().map(leaf).collect());
+                    }
+                    for (&at, &x) in sets.range(..row.len()).filter(|(at, _)| !came.contains(at)) {
                         row[at] = x;
                         aggregate.set(at, leaf(x));
                     }
@@ -295,9 +328,13 @@ mod tests {
     }
 
     fn batch() -> impl Strategy<Value = Batch> {
+        let sets = || prop::collection::btree_map(0..20_usize, 0..4_u8, 0..6);
+        let leaves = prop::collection::vec(0..4_u8, 0..6);
         prop_oneof![
             1 => prop::collection::vec(0..4_u8, 0..20).prop_map(Batch::Rebuild),
-            3 => prop::collection::btree_map(0..20_usize, 0..4_u8, 0..6).prop_map(Batch::Set),
+            3 => sets().prop_map(|sets| Batch::Change { from: 0, to: 0, leaves: Vec::new(), sets }),
+            3 => (0..20_usize, 0..6_usize, leaves, sets())
+                .prop_map(|(from, len, leaves, sets)| Batch::Change { from, to: from + len, leaves, sets }),
         ]
     }
 

@@ -228,9 +228,7 @@ impl<W> Arena<W> {
     /// Drops dead edges, and makes room so that the next sweep is as many additions away as there are edges.
     pub(super) fn sweep(&self, edges: &mut Vec<Edge>) {
         edges.retain(|edge| self.leads(edge));
-        if edges.len() * 2 > edges.capacity() {
-            edges.reserve(edges.len());
-        }
+        edges.reserve(edges.len());
     }
 }
 
@@ -269,6 +267,42 @@ mod tests {
         arena[first].generation = u32::MAX;
         arena.give_back(first);
         assert_ne!(arena.take(), first, "no generation is left for it");
+    }
+
+    #[test]
+    fn dead_edges_are_swept_when_there_is_no_room() {
+        let mut arena = Arena::<()>::new();
+        let from = arena.take();
+        let edge = |arena: &mut Arena<()>| {
+            let to = arena.take();
+            Edge { to, generation: arena[to].generation, slot: 0 }
+        };
+        let first = edge(&mut arena);
+        arena.connect(from, first);
+        arena[first.to].generation += 1;
+        let second = edge(&mut arena);
+        arena.connect(from, second);
+        assert!(
+            matches!(&arena[from].outs, Outs::One(edge) if edge.to == second.to),
+            "in the dead one's place"
+        );
+
+        let third = edge(&mut arena);
+        arena.connect(from, third);
+        while arena[from].outs.fan().edges.len() < arena[from].outs.fan().edges.capacity() - 1 {
+            let next = edge(&mut arena);
+            arena.connect(from, next);
+        }
+        arena[third.to].generation += 1;
+        let len = |arena: &mut Arena<()>| arena[from].outs.fan().edges.len();
+        let full = len(&mut arena) + 1;
+        let last = edge(&mut arena);
+        arena.connect(from, last);
+        assert_eq!(len(&mut arena), full, "there was room: nothing was looked through");
+        let next = edge(&mut arena);
+        arena.connect(from, next);
+        assert_eq!(len(&mut arena), full, "one is swept, one comes");
+        assert!(arena[from].outs.fan().edges.capacity() >= 2 * (full - 1), "the next sweep is far");
     }
 
     #[test]

@@ -87,3 +87,29 @@ impl fmt::Debug for Scope {
         write!(f, "scope {}.{}", self.index, self.generation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_equal_when_they_name_the_same_and_say_which() {
+        let node = |index, generation| Id { index, generation }.typed::<u8>();
+        assert_eq!(node(1, 2), node(1, 2));
+        assert_ne!(node(1, 2), node(1, 3));
+        let all = [node(1, 2), node(1, 3), node(2, 2)];
+        assert_eq!(HashSet::from(all).len(), 3);
+        let hashes: HashSet<_> = all.iter().map(hash).collect();
+        assert_eq!(hashes.len(), 3, "they don't all fall into one place of a table");
+        assert_eq!(format!("{:?} {:?}", node(1, 2), node(1, 2).id()), "#1.2 #1.2");
+        assert_eq!(format!("{:?}", Scope { index: 4, generation: 5 }), "scope 4.5");
+    }
+
+    fn hash(node: &Node<u8>) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        node.hash(&mut hasher);
+        hasher.finish()
+    }
+}

@@ -4,8 +4,8 @@
 //! stays keeps its whole subgraph, and only its item (a variable) is set; a new key gets a scope and a subgraph; a
 //! key that went has its scope released, and as the owner stands below all of them, nothing of it runs in that step.
 //! The *collector* has the elements' results as dynamic inputs. Each keeps its slot while it lives, so a change of one
-//! result costs no more than its way through the [`Aggregate`]; only when elements come, go or move is the row laid
-//! out again, from leaves kept by slot.
+//! result costs no more than its way through the [`Aggregate`]; when elements come, go or move, the part of the row
+//! that they are in is laid out again.
 //!
 //! The ends of the list that stayed equal are passed over, and what lies between is looked up by key: O(n)
 //! comparisons and O(d log n) look-ups for d elements between.
@@ -68,9 +68,17 @@ pub struct Members<K, B> {
     places: Vec<u32>,
     /// Counts changes of `order`.
     version: u64,
-    /// Slots that got or lost their element in the last of them.
-    turned_over: Vec<u32>,
+    /// The last of them.
+    moved: Moved,
     duplicate: Option<K>,
+}
+
+/// What of an order changed: what stood in `from..old_to` is now in `from..to`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moved {
+    from: usize,
+    old_to: usize,
+    to: usize,
 }
 
 impl<K, B> Members<K, B> {
@@ -207,10 +215,8 @@ impl<W, E: Each<W>> Owner<W, E> {
         }
         self.free.truncate(self.free.len().saturating_sub(made.len()));
         let members = &mut self.members;
-        members.turned_over.clear();
         for (slot, result, element) in made {
             let at = slot as usize;
-            members.turned_over.push(slot);
             self.by_key.insert(element.key.clone(), slot);
             if at == self.elements.len() {
                 self.elements.push(Some(element));
@@ -226,17 +232,17 @@ impl<W, E: Each<W>> Owner<W, E> {
             if let Some(gone) = element.take_if(|element| element.seen != self.runs) {
                 self.by_key.remove(&gone.key);
                 members.places[slot as usize] = NONE;
-                members.turned_over.push(slot);
                 self.free.push(slot);
                 cx.release_scope(gone.scope);
             }
         }
-        let shifted = slots.len() != old_to - from;
+        let to = from + slots.len();
         members.order.splice(from..old_to, slots);
-        let to = if shifted { members.order.len() } else { old_to };
-        for (place, &slot) in (from as u32..).zip(&members.order[from..to]) {
+        let last = if to == old_to { to } else { members.order.len() };
+        for (place, &slot) in (from as u32..).zip(&members.order[from..last]) {
             members.places[slot as usize] = place;
         }
+        members.moved = Moved { from, old_to, to };
         members.version += 1;
         true
     }
@@ -271,9 +277,17 @@ impl<W: 'static, E: Each<W>> Compute<W> for Owner<W, E> {
 }
 
 /// [`Each`] of a list of keys and values.
-struct Pairs<K, V, F> {
+#[derive(Debug)]
+pub struct Pairs<K, V, F> {
     f: F,
     item: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V, F> Pairs<K, V, F> {
+    /// Makes what `f` makes for each element.
+    pub fn new(f: F) -> Self {
+        Self { f, item: PhantomData }
+    }
 }
 
 impl<W, K, V, B, F> Each<W> for Pairs<K, V, F>
@@ -310,7 +324,7 @@ impl<W: 'static> Graph<W> {
         B: Clone + PartialEq + Send + 'static,
         F: FnMut(&mut Self, &K, Node<(K, V)>) -> Node<B> + Send + 'static,
     {
-        self.keyed_with(list, Pairs { f, item: PhantomData }, B::clone, Row::default())
+        self.keyed_with(list, Pairs::new(f), B::clone, Row::default())
     }
 
     /// A subgraph for each element of a list, and an aggregate of what `lift` gives for each one's result, in the
@@ -335,7 +349,7 @@ impl<W: 'static> Graph<W> {
             order: Vec::new(),
             places: Vec::new(),
             version: 0,
-            turned_over: Vec::new(),
+            moved: Moved::default(),
             duplicate: None,
         };
         let owner = Owner {
@@ -361,6 +375,68 @@ impl<W: 'static> Graph<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_is_right_again_and_another_is_told() {
+        let mut graph = Graph::new(());
+        let list = graph.var(vec![(1, ())]);
+        let keyed = graph.keyed(list, |graph, key, _| graph.var(*key));
+        let count =
+            graph.map(keyed.members, |members| (members.results().len(), members.duplicate().copied()));
+        let mut now = |new: &[i32]| {
+            graph.set(list, new.iter().map(|key| (*key, ())).collect());
+            graph.propagate();
+            graph.get(count).copied()
+        };
+        assert_eq!(now(&[1]), Some((1, None)));
+        assert_eq!(now(&[1, 2, 2]), Some((1, Some(2))));
+        assert_eq!(now(&[1, 2]), Some((2, None)));
+    }
+
+    #[test]
+    fn who_made_the_list_is_asked_about_its_elements_in_their_order() {
+        struct Named;
+        impl Each<()> for Named {
+            type Source = Vec<u8>;
+            type Item = u8;
+            type Key = u8;
+            type Output = u8;
+
+            fn items<'s>(&self, source: &'s Vec<u8>) -> Option<&'s [u8]> {
+                Some(source)
+            }
+
+            fn key<'i>(&self, item: &'i u8) -> &'i u8 {
+                item
+            }
+
+            fn make(&mut self, _: &mut Graph<()>, _: &u8, item: Node<u8>) -> Node<u8> {
+                item
+            }
+
+            fn answer(
+                &self,
+                elements: &mut dyn Iterator<Item = (&u8, Scope, Node<u8>)>,
+                question: &mut dyn Any,
+            ) {
+                let asked = question.downcast_mut::<Vec<(u8, bool)>>().expect("only this is asked");
+                let mut scopes = Vec::new();
+                for (key, scope, _) in elements {
+                    asked.push((*key, scopes.contains(&scope)));
+                    scopes.push(scope);
+                }
+            }
+        }
+        let mut graph = Graph::new(());
+        let list = graph.var(vec![3, 1, 2]);
+        let keyed = graph.keyed_with(list, Named, u8::clone, Row::default());
+        graph.propagate();
+        graph.set(list, vec![2, 3]);
+        graph.propagate();
+        let mut asked = Vec::<(u8, bool)>::new();
+        graph.ask(keyed.members.id(), &mut asked);
+        assert_eq!(asked, [(2, false), (3, false)], "each in a scope of its own");
+    }
 
     #[test]
     fn slots_of_elements_that_went_are_used_again() {

@@ -189,3 +189,47 @@ impl<W> Graph<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_counts_the_nodes_that_ran_and_those_that_came_out_different() {
+        let mut graph = Graph::new(());
+        let input = graph.var(1);
+        let half = graph.map(input, |n| n / 2);
+        let ends = [graph.map(half, |n| *n), graph.map(half, |n| n + 1)];
+        let first = graph.propagate();
+        assert_eq!((first.step, first.recomputed, first.changed), (1, 4, 4));
+        graph.set(input, 4);
+        let second = graph.propagate();
+        assert_eq!((second.step, second.recomputed, second.changed), (2, 4, 4));
+        graph.set(input, 5);
+        let third = graph.propagate();
+        assert_eq!((third.step, third.recomputed, third.changed), (3, 2, 1));
+        assert_eq!(ends.map(|end| graph.get(end).copied()), [Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn who_tells_many_lets_go_of_the_dead_when_they_are_the_most() {
+        let mut graph = Graph::new(());
+        let input = graph.var(0);
+        let scopes: Vec<_> = (0..4).map(|_| graph.new_scope()).collect();
+        for scope in &scopes {
+            graph.in_scope(*scope, |graph| graph.map(input, |n| *n));
+        }
+        graph.propagate();
+        let told = |graph: &mut Graph<()>| {
+            let next = graph.get(input).copied().unwrap_or_default() + 1;
+            graph.set(input, next);
+            let step = graph.propagate();
+            (step.recomputed, graph.nodes[input.id().index].outs.edges().len())
+        };
+        graph.release_scope(scopes[0]);
+        graph.release_scope(scopes[1]);
+        assert_eq!(told(&mut graph), (3, 4), "half of them are");
+        graph.release_scope(scopes[2]);
+        assert_eq!(told(&mut graph), (2, 1));
+    }
+}

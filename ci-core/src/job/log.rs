@@ -1,28 +1,38 @@
 //! A job's output: bytes as they came, appended to a file, followed by readers who never slow the job down.
 //!
 //! The file is the only store. A reader keeps an offset of its own and reads the file; the writer only tells how
-//! far the file goes and whether it is finished. A reader that is slow, gone or new costs the writer nothing.
+//! far the file goes and whether it is finished. A reader that is slow, gone or new costs the writer nothing. Beside the
+//! file are [`marks`], by which a reader finds a line or a time without going through all that comes before.
 //!
 //! Of a log that grows too long the head and the end are kept, since the end says why a job failed. The end is held
-//! back until the log is finished; then the gap is stated.
+//! back until the log is finished; where it is cut, and how much is left out, stands in the log.
+//!
+//! Secrets are masked before the first byte is written: see [`crate::secret`].
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use self::end::End;
+use self::marks::Marker;
+pub use self::marks::Place;
+use self::reader::Extent;
+pub use self::reader::LogReader;
+pub use self::text::LogText;
 use crate::clock;
+use crate::secret::{Masker, Secrets};
 
-/// How far a log goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Extent {
-    bytes: u64,
-    finished: bool,
-}
+mod end;
+mod marks;
+mod packed;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod text;
 
 /// The writing end of a job's log. Clones write to the same file.
 ///
@@ -35,19 +45,24 @@ pub struct Log {
 
 struct Shared {
     path: PathBuf,
+    secrets: Secrets,
     file: Mutex<LogFile>,
     extent: watch::Sender<Extent>,
 }
 
 struct LogFile {
-    /// Opened at the first write: a queued job has no open file.
+    /// What it holds back is lost if the log is never finished, as by a crash: who writes on reads it again.
+    masker: Masker,
+    /// Opened at the first write, and after each [`Log::rest`]: a job that waits has no open file.
     file: Option<File>,
-    written: u64,
+    /// How far the file goes. Before it is opened for the first time the lines are not known.
+    written: Place,
+    is_counted: bool,
+    marker: Marker,
     /// Bytes that could not be written since the last that could.
     lost: u64,
-    /// The newest bytes beyond [`Log::BYTES_MAX`], and how many there were before those.
-    end: VecDeque<u8>,
-    left_out: u64,
+    /// What comes beyond [`Log::BYTES_MAX`].
+    end: Option<End>,
     /// Whether the last byte written ended a line, so that our own lines start on a fresh one.
     at_line_start: bool,
 }
@@ -56,16 +71,32 @@ impl Log {
     /// Of output beyond this only the end is kept.
     pub const BYTES_MAX: u64 = 64 << 20;
     /// How much of the end is kept.
-    pub const END_BYTES_MAX: usize = 64 << 10;
+    pub const END_BYTES_MAX: usize = 1 << 20;
+    /// What stands where a log is cut.
+    const CUT: &str = "\n[from here on only the end is kept, and shown when the job is over]\n";
 
     /// Appends to the file at `path`, made when the first byte is written. Its folder is made with it.
     pub fn append_to(path: impl Into<PathBuf>) -> Self {
+        Self::masked(path, Secrets::default())
+    }
+
+    /// [`Log::append_to`], where none of `secrets` is ever written, nor those that are added to them meanwhile. Output keeps
+    /// its length: see [`Masker`].
+    pub fn masked(path: impl Into<PathBuf>, secrets: Secrets) -> Self {
         let path = path.into();
-        let written = path.metadata().map_or(0, |m| m.len());
-        let (end, at_line_start) = (VecDeque::new(), true);
-        let file = LogFile { file: None, written, lost: 0, end, left_out: 0, at_line_start };
-        let extent = watch::Sender::new(Extent { bytes: written, finished: false });
-        Self { shared: Arc::new(Shared { path, file: Mutex::new(file), extent }) }
+        let bytes = path.metadata().map_or(0, |m| m.len());
+        let file = LogFile {
+            masker: secrets.masker(),
+            file: None,
+            written: Place { bytes, lines: 0 },
+            is_counted: bytes == 0,
+            marker: Marker::default(),
+            lost: 0,
+            end: (bytes > Self::BYTES_MAX).then(End::default),
+            at_line_start: true,
+        };
+        let extent = watch::Sender::new(Extent { bytes, finished: false });
+        Self { shared: Arc::new(Shared { path, secrets, file: Mutex::new(file), extent }) }
     }
 
     /// Where it is on disk.
@@ -73,33 +104,59 @@ impl Log {
         &self.shared.path
     }
 
-    /// Adds bytes exactly as they came.
-    pub fn write(&self, bytes: &[u8]) {
-        self.locked(|log, shared| log.write(shared, bytes));
+    /// What is masked in it.
+    pub fn secrets(&self) -> &Secrets {
+        &self.shared.secrets
     }
 
-    /// Adds a line of our own: `2026-11-20 12:43:01 UTC  text`. Text of several lines is indented.
+    /// Adds bytes exactly as they came, but for secrets. What may be the beginning of one is seen when more comes.
+    pub fn write(&self, bytes: &[u8]) {
+        self.locked(|log, shared| {
+            let shown = log.masker.push(bytes);
+            log.write(shared, &shown);
+        });
+    }
+
+    /// Adds a line of our own: `2026-11-20 12:43:01 UTC  text`, by the wall clock. It begins on a line of its own, and what of
+    /// it are further lines is indented.
     pub fn line(&self, line: impl fmt::Display) {
         let now = chrono::DateTime::from_timestamp_millis(clock::now_ms() as i64).unwrap_or_default();
-        let text = line.to_string().replace('\n', "\n                         ");
+        let text = line.to_string();
+        let text = self.shared.secrets.text(&text).replace('\n', "\n                         ");
         self.locked(|log, shared| {
+            log.write_held(shared);
+            if !log.is_counted {
+                // Should that fail, writing does, and is told.
+                _ = log.open(&shared.path);
+            }
             let fresh = if log.at_line_start { "" } else { "\n" };
             log.write(shared, format!("{fresh}{}  {text}\n", now.format("%Y-%m-%d %H:%M:%S UTC")).as_bytes());
         });
     }
 
+    /// Closes the file until something is written again. For a job that waits: many may, for long.
+    pub fn rest(&self) {
+        self.locked(|log, _| log.close());
+    }
+
+    /// What follows the file's last byte when the log is finished: empty, unless it is too long.
+    pub(crate) fn held_back(&self) -> Vec<u8> {
+        self.shared.file.lock().unwrap_or_else(PoisonError::into_inner).held_back()
+    }
+
     /// Says that nothing more comes; followers end, and the file is closed.
     pub fn finish(&self) {
         self.locked(|log, shared| {
+            log.write_held(shared);
             log.write_end(shared);
-            log.file = None;
+            log.close();
             shared.extent.send_modify(|extent| extent.finished = true);
         });
     }
 
     /// A reader from `offset` on, which follows until [`Log::finish`].
     pub fn follow(&self, offset: u64) -> LogReader {
-        LogReader { path: self.shared.path.clone(), offset, extent: Some(self.shared.extent.subscribe()) }
+        LogReader::following(self.shared.path.clone(), offset, self.shared.extent.subscribe())
     }
 
     fn locked(&self, act: impl FnOnce(&mut LogFile, &Shared)) {
@@ -109,47 +166,47 @@ impl Log {
 
 impl LogFile {
     fn write(&mut self, shared: &Shared, bytes: &[u8]) {
-        let room = usize::try_from(Log::BYTES_MAX.saturating_sub(self.written)).unwrap_or(usize::MAX);
-        let (head, rest) = bytes.split_at(bytes.len().min(room));
+        let room = usize::try_from(Log::BYTES_MAX.saturating_sub(self.written.bytes)).unwrap_or(usize::MAX);
+        let (head, rest) = bytes.split_at(bytes.len().min(if self.end.is_some() { 0 } else { room }));
         if !head.is_empty() {
             self.write_through(shared, head);
         }
         if rest.is_empty() {
             return;
         }
-        if self.end.is_empty() && room > 0 {
+        if self.end.is_none() {
             tracing::warn!(log = %shared.path.display(), "a log is full: of what follows only the end is kept");
+            self.write_through(shared, Log::CUT.as_bytes());
         }
-        let rest_kept = &rest[rest.len().saturating_sub(Log::END_BYTES_MAX)..];
-        let too_many = (self.end.len() + rest_kept.len()).saturating_sub(Log::END_BYTES_MAX);
-        self.end.drain(..too_many);
-        self.end.extend(rest_kept);
-        self.left_out += (too_many + rest.len() - rest_kept.len()) as u64;
+        self.end.get_or_insert_default().push(rest);
         self.at_line_start = rest.ends_with(b"\n");
+    }
+
+    /// Adds what was held back of an output that ends here, or is interrupted.
+    fn write_held(&mut self, shared: &Shared) {
+        let held = self.masker.cut();
+        self.write(shared, &held);
     }
 
     /// Says what was left out, and adds the end that was held back.
     fn write_end(&mut self, shared: &Shared) {
-        let (end, left_out) = (std::mem::take(&mut self.end), std::mem::take(&mut self.left_out));
-        if left_out > 0 {
-            self.write_through(shared, format!("\n[{left_out} bytes are left out here]\n").as_bytes());
-        }
+        let end = self.held_back();
+        self.end = self.end.take().map(|_| End::default());
         if !end.is_empty() {
-            self.write_through(shared, &Vec::from(end));
+            self.write_through(shared, &end);
         }
     }
 
+    fn held_back(&self) -> Vec<u8> {
+        self.end.as_ref().map(End::told).unwrap_or_default()
+    }
+
     fn write_through(&mut self, shared: &Shared, bytes: &[u8]) {
-        let gap = match self.lost {
-            0 => Vec::new(),
-            lost => format!("\n[{lost} bytes could not be written here]\n").into_bytes(),
-        };
-        match self.append(shared, &[&gap[..], bytes].concat()) {
+        match self.append(shared, bytes) {
             Ok(()) => {
                 self.lost = 0;
-                self.written += (gap.len() + bytes.len()) as u64;
                 self.at_line_start = bytes.ends_with(b"\n");
-                let bytes = self.written;
+                let bytes = self.written.bytes;
                 shared.extent.send_modify(|extent| extent.bytes = bytes);
             }
             Err(error) => {
@@ -158,23 +215,71 @@ impl LogFile {
                     tracing::warn!(log = %shared.path.display(), %error, "job output can't be written");
                 }
                 self.lost += bytes.len() as u64;
-                self.file = None;
+                self.close();
             }
         }
     }
 
+    /// Appends, after what is to be said of bytes that were lost before.
     fn append(&mut self, shared: &Shared, bytes: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
-            if let Some(folder) = shared.path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            self.file = Some(OpenOptions::new().create(true).append(true).open(&shared.path)?);
+            self.open(&shared.path)?;
         }
-        match &mut self.file {
-            Some(file) => file.write_all(bytes),
-            None => Ok(()),
+        self.marker.pass(&shared.path, self.written, clock::now_ms());
+        if self.lost > 0 {
+            let gap = format!("\n[{} bytes could not be written here]\n", self.lost);
+            self.append_as_is(&[gap.as_bytes(), bytes].concat())
+        } else {
+            self.append_as_is(bytes)
         }
     }
+
+    fn append_as_is(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            file.write_all(bytes)?;
+        }
+        self.written.bytes += bytes.len() as u64;
+        self.written.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        Ok(())
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let bytes = file.metadata()?.len();
+        if !self.is_counted || bytes != self.written.bytes {
+            self.go_on(path, bytes)?;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Goes on with a file that another process wrote, or in which a write of ours ended half-way.
+    fn go_on(&mut self, path: &Path, bytes: u64) -> io::Result<()> {
+        self.lost = self.lost.saturating_sub(bytes.saturating_sub(self.written.bytes));
+        self.written = Place { bytes, lines: 0 };
+        if let Some(mut text) = LogText::open(path)? {
+            self.written = text.place(bytes)?;
+            self.at_line_start = bytes == 0 || text.read(bytes - 1, 1)? == b"\n";
+        }
+        self.marker = Marker::resumed(&marks::read(path, bytes)?);
+        self.is_counted = true;
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.file = None;
+        self.marker.rest();
+    }
+}
+
+/// A file that belongs to a log, in the same folder.
+fn beside(log: &Path, ending: &str) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 impl Drop for Shared {
@@ -187,71 +292,4 @@ impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log").field("path", &self.shared.path).finish_non_exhaustive()
     }
-}
-
-/// A reader of a job's log, from an offset on.
-#[derive(Debug)]
-pub struct LogReader {
-    path: PathBuf,
-    offset: u64,
-    /// `None` for the log of a job that is over.
-    extent: Option<watch::Receiver<Extent>>,
-}
-
-impl LogReader {
-    /// The most bytes that one [`LogReader::next`] returns.
-    pub const CHUNK_BYTES_MAX: usize = 64 << 10;
-
-    /// A reader of a log that nobody writes any more.
-    pub fn of_finished(path: impl Into<PathBuf>, offset: u64) -> Self {
-        Self { path: path.into(), offset, extent: None }
-    }
-
-    /// Where the next chunk begins.
-    pub fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The next bytes, waiting for them; `None` at the end of a finished log. Safe to cancel.
-    ///
-    /// # Errors
-    ///
-    /// When the file can't be read. A log that has no file yet is empty, not an error.
-    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            // The extent is read before the file: what was written meanwhile is found by the next turn.
-            let finished = match &mut self.extent {
-                Some(extent) => extent.borrow_and_update().finished,
-                None => true,
-            };
-            let (path, offset) = (self.path.clone(), self.offset);
-            let chunk = tokio::task::spawn_blocking(move || read_at(&path, offset))
-                .await
-                .map_err(io::Error::other)??;
-            if !chunk.is_empty() {
-                self.offset += chunk.len() as u64;
-                return Ok(Some(chunk));
-            }
-            match &mut self.extent {
-                Some(extent) if !finished => {
-                    if extent.changed().await.is_err() {
-                        self.extent = None;
-                    }
-                }
-                _ => return Ok(None),
-            }
-        }
-    }
-}
-
-fn read_at(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    file.seek(SeekFrom::Start(offset))?;
-    let mut chunk = Vec::new();
-    file.take(LogReader::CHUNK_BYTES_MAX as u64).read_to_end(&mut chunk)?;
-    Ok(chunk)
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::incr::{Compute, Cx, Graph};
+use crate::secret::Secrets;
 
 /// What is watched, and what was done to it.
 #[derive(Default)]
@@ -129,7 +130,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (tell, mailbox) = mpsc::channel(16);
-        let (events, runtime) = (Events::new(), tokio::runtime::Handle::current());
+        let (events, runtime) = (Events::new(Secrets::default()), tokio::runtime::Handle::current());
         let monitors = Monitors::new(events, runtime, tell, Pace::default(), Doubts::default());
         let node = Graph::new(()).insert(&[], Cell).id();
         Self { monitors, mailbox, outside: Arc::default(), node, heard: 0 }
@@ -317,12 +318,12 @@ async fn a_failed_read_is_tried_again_ever_more_seldom_until_it_works() {
     let watched = bench.read(7).await;
     bench.outside.changed.notify_one();
     *bench.outside.began.lock().unwrap() = None;
-    for _ in 0..9 {
+    for why in ["no route", "no route", "no answer"].into_iter().cycle().take(9) {
         bench.rest().await;
-        bench.outside.answer(Answer::Fails(OpError::transient("no route")));
+        bench.outside.answer(Answer::Fails(OpError::transient(why)));
         bench.rest().await;
         assert_eq!(bench.shows(&watched), "7", "the last good value is kept");
-        assert_eq!(bench.stale(&watched).as_deref(), Some("no route"), "and nobody takes it for fresh");
+        assert_eq!(bench.stale(&watched).as_deref(), Some(why), "and nobody takes it for fresh");
         bench.outside.open.notify_one();
         bench.asked().await;
     }
@@ -346,4 +347,41 @@ async fn a_failed_read_is_tried_again_ever_more_seldom_until_it_works() {
     bench.outside.answer(Answer::Is(9));
     bench.rest().await;
     assert_eq!(bench.shows(&watched), "9");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_always_says_changed_is_slowed() {
+    struct Restless(Arc<Mutex<Vec<Instant>>>);
+    struct Always;
+    impl Watch for Always {
+        async fn changed(&mut self) {}
+    }
+    impl Monitor for Restless {
+        type Value = u32;
+        type Watch = Always;
+
+        fn label(&self) -> String {
+            "restless".to_owned()
+        }
+
+        async fn watch(&self) -> Always {
+            Always
+        }
+
+        async fn read(&self) -> Result<u32, OpError> {
+            self.0.lock().unwrap().push(Instant::now());
+            Ok(1)
+        }
+    }
+    let mut bench = Bench::new();
+    let reads = Arc::<Mutex<Vec<Instant>>>::default();
+    let _watched = bench.monitors.want(bench.node, &Arc::new(Restless(reads.clone())));
+    let few = AT_ONCE_MAX as usize + 1;
+    while reads.lock().unwrap().len() < few + 3 {
+        bench.rest().await;
+    }
+    let reads = reads.lock().unwrap();
+    let pauses: Vec<_> = reads.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(pauses[..few - 1].iter().all(|pause| *pause < AT_ONCE_PAUSE), "{pauses:?}");
+    assert!(pauses[few - 1..].iter().all(|pause| *pause >= AT_ONCE_PAUSE), "{pauses:?}");
 }

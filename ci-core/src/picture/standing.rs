@@ -30,7 +30,7 @@ pub enum Standing {
     Retrying,
     /// A person must approve it.
     Confirmation,
-    /// It has a value, which may not hold any more: not read lately, or changed by somebody since.
+    /// It has a value, which may not hold any more: not read or made lately, or changed by somebody since.
     Doubtful,
     /// It was stopped.
     Cancelled,

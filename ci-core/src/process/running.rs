@@ -15,6 +15,7 @@ use super::group::Group;
 use super::tail::Tail;
 use super::{Process, ProcessError};
 use crate::job::{Cancel, Log};
+use crate::secret::Secrets;
 
 /// On what terms it runs.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Terms {
     pub(super) cancel: Cancel,
     /// Where a copy of standard error goes.
     pub(super) complaints: Option<Log>,
+    /// What its errors don't tell.
+    pub(super) secrets: Secrets,
 }
 
 pub(super) struct Running {
@@ -64,7 +67,7 @@ impl Running {
             stdout,
             stderr,
             together,
-            tail: Tail::default(),
+            tail: Tail::without(terms.secrets.clone()),
             verdict: None,
             status: None,
             terms,
@@ -114,11 +117,10 @@ impl Running {
         }
         match (self.verdict.take(), self.status) {
             (Some(verdict), _) => Err(verdict),
-            (None, Some(status)) if !status.success() => Err(ProcessError::Failed {
-                what: self.terms.what.clone(),
-                status,
-                tail: std::mem::take(&mut self.tail).closed(),
-            }),
+            (None, Some(status)) if !status.success() => {
+                let (what, tail) = (self.terms.what.clone(), std::mem::take(&mut self.tail).closed());
+                Err(ProcessError::Failed { what, status, tail })
+            }
             _ => Ok(None),
         }
     }

@@ -1,27 +1,42 @@
 //! The end of what a program said.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use super::Process;
+use crate::secret::Secrets;
 
 /// The last [`Process::TAIL_BYTES_MAX`] bytes of an output, and the text in them.
 #[derive(Default)]
 pub struct Tail {
-    bytes: Vec<u8>,
+    secrets: Secrets,
+    /// As it came, and so much more of it that a secret which ends within those bytes is here from its beginning.
+    raw: VecDeque<u8>,
     text: String,
 }
 
 impl Tail {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(Process::TAIL_BYTES_MAX)..];
-        let surplus = (self.bytes.len() + bytes.len()).saturating_sub(Process::TAIL_BYTES_MAX);
-        self.bytes.drain(..surplus);
-        self.bytes.extend_from_slice(bytes);
+    /// One that will tell none of `secrets`.
+    pub(super) fn without(secrets: Secrets) -> Self {
+        Self { secrets, ..Self::default() }
     }
 
-    /// Makes text of the bytes: lines end with `\n` or `\r` (progress bars), other control characters are gone.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let kept = Process::TAIL_BYTES_MAX + self.secrets.longest_form();
+        let bytes = &bytes[bytes.len().saturating_sub(kept)..];
+        let surplus = (self.raw.len() + bytes.len()).saturating_sub(kept);
+        self.raw.drain(..surplus.min(self.raw.len()));
+        self.raw.extend(bytes);
+    }
+
+    /// Makes text of the bytes: lines end with `\n` or `\r` (progress bars), other control characters are gone. Secrets are
+    /// masked before anything is cut: nobody would know the rest of one.
     pub(super) fn closed(mut self) -> Self {
-        let text = String::from_utf8_lossy(&self.bytes).replace('\r', "\n");
+        let raw = Vec::from(std::mem::take(&mut self.raw));
+        let mut masker = self.secrets.masker();
+        let shown = [&*masker.push(&raw), &*masker.cut()].concat();
+        let shown = &shown[shown.len().saturating_sub(Process::TAIL_BYTES_MAX)..];
+        let text = String::from_utf8_lossy(shown).replace('\r', "\n");
         self.text = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         self
     }

@@ -14,6 +14,7 @@ use super::{Process, ProcessError};
 use crate::error::{FailureKind, OpError};
 use crate::ids::{JobId, OpId};
 use crate::job::{Cancel, HandleSink, Job, Log};
+use crate::secret::{Secret, Secrets};
 
 struct NoNotes;
 
@@ -24,7 +25,11 @@ impl HandleSink for NoNotes {
 }
 
 fn job_in(folder: &Path) -> Job {
-    let log = Log::append_to(folder.join("log"));
+    job_masking(folder, Secrets::default())
+}
+
+fn job_masking(folder: &Path, secrets: Secrets) -> Job {
+    let log = Log::masked(folder.join("log"), secrets);
     Job::new(JobId::new(OpId::new("test"), 0, 1), log, Cancel::new(), Arc::new(NoNotes))
 }
 
@@ -91,6 +96,21 @@ async fn input_larger_than_a_pipe_goes_through_and_unwanted_input_is_no_failure(
     assert_eq!(Process::new("cat").stdin(bytes.clone()).output(bytes.len()).await.unwrap(), bytes);
     assert_eq!(sh("exec 0<&-; echo fine").stdin(bytes).output(10).await.unwrap(), b"fine\n");
     assert_eq!(Process::new("cat").output(10).await.unwrap(), b"");
+}
+
+#[tokio::test]
+async fn what_a_program_reads_is_in_no_log_and_no_error_also_if_it_tells() {
+    let folder = TempDir::new().unwrap();
+    let secrets = Secrets::default();
+    secrets.add(&Secret::new("password", "hunter2").unwrap()).unwrap();
+    let job = job_masking(folder.path(), secrets);
+    let script = "read -r password; test \"$password\" = hunter2 && ! read -r more && echo it has it; exit 3";
+    let error = sh(script).stdin("hunter2\n").run(&job).await.unwrap_err();
+    assert_eq!(error.to_string(), "sh failed (exit status: 3): it has it");
+    let error = sh("cat; exit 3").stdin("me:hunter2\n").run(&job).await.unwrap_err();
+    assert_eq!(error.to_string(), "sh failed (exit status: 3): me:*******");
+    job.log().finish();
+    assert_eq!(std::fs::read(job.log().path()).unwrap(), b"it has it\nme:*******\n");
 }
 
 #[tokio::test]
@@ -277,4 +297,11 @@ async fn many_at_once_all_end() {
         futures::future::join_all(runs).await.into_iter().map(|r| r.err().and_then(|e| e.code())).collect();
     let expected: Vec<_> = (0..40).map(|n| Some(n % 7).filter(|n| *n != 0)).collect();
     assert_eq!(codes, expected);
+}
+
+#[test]
+fn a_program_that_is_printed_shows_no_argument_variable_or_input() {
+    let program = Process::new("/bin/tool").arg("--token=hunter2").env("TOKEN", "hunter3").stdin("hunter4");
+    let shown = format!("{program:?}");
+    assert!(shown.contains("tool") && !shown.contains("hunter") && !shown.contains("TOKEN"), "{shown}");
 }

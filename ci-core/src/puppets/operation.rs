@@ -15,7 +15,7 @@ use crate::ids::OpId;
 use crate::job::Job;
 use crate::level::Level;
 use crate::op::{Operation, Request, deed};
-use crate::pool::Pool;
+use crate::pool::{Ask, Pool, Priority};
 
 /// Says of itself what the operation says that it stands for. What was stored stands, and nobody meddles with it.
 pub(super) struct Puppet {
@@ -73,6 +73,10 @@ impl Operation for Puppet {
         self.op.auto_cancel()
     }
 
+    fn latched(&self) -> bool {
+        self.op.latched()
+    }
+
     fn is_continued(&self) -> bool {
         self.op.is_continued()
     }
@@ -85,8 +89,12 @@ impl Operation for Puppet {
         self.op.pool()
     }
 
-    fn timeout(&self) -> Duration {
-        self.op.timeout()
+    fn ask(&self, request: &Request, priority: Priority) -> Ask {
+        self.op.ask(request, priority)
+    }
+
+    fn timeout(&self, request: &Request) -> Duration {
+        self.op.timeout(request)
     }
 
     fn serves(&self, request: &Request) -> bool {

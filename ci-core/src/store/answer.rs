@@ -1,21 +1,36 @@
 //! What the store can be asked, and how the rows answer.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::record::{Intent, Outcome};
-use super::rows::{self, ApprovalRow, IndexError, JobRow, KeyRow, Rows, Said};
-use crate::error::FailureKind;
+use super::rows::{self, ApprovalRow, Declined, IndexError, JobRow, KeyRow, Rows, Said};
+use crate::error::{Failure, FailureKind};
 use crate::ids::{JobId, KeyDigest};
 
-/// The newest finished attempt at a key.
+/// The newest finished attempt at a key, but for those that were to renew its value and failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredResult {
     /// What was to be done.
     pub intent: Intent,
     /// How it ended.
     pub outcome: Outcome,
-    /// Set when the result must not be used again.
+    /// The newest attempt to renew its value, if that failed.
+    pub renewal: Option<FailedRenewal>,
+    /// Set when the result does not count any more.
     pub invalidated: Option<Invalidation>,
+}
+
+/// See [`StoredResult::renewal`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedRenewal {
+    /// The attempt.
+    pub job: JobId,
+    /// When it failed, Unix milliseconds.
+    pub at_ms: u64,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// See [`StoredResult::invalidated`].
@@ -25,6 +40,8 @@ pub struct Invalidation {
     pub why: String,
     /// Unix milliseconds.
     pub at_ms: u64,
+    /// Whether its value serves until there is a newer one.
+    pub serves: bool,
 }
 
 /// An attempt that was started and has no outcome.
@@ -53,8 +70,14 @@ pub struct JobRecord {
 pub struct JobFilter {
     /// Only those of this operation.
     pub op: Option<String>,
+    /// Only those about this key. With the operation, nothing else is read.
+    pub key: Option<KeyDigest>,
     /// Only those in this state.
     pub state: Option<JobState>,
+    /// Only those whose result does not count any more, and is still to be made again.
+    pub declined: bool,
+    /// Only those whose id begins with this text: `2026-11`.
+    pub id: Option<String>,
     /// Only those whose summary holds this text, in whatever case.
     pub text: Option<String>,
     /// Only those older than this one: the last of the page before.
@@ -84,6 +107,17 @@ impl From<JobRow> for JobRecord {
 }
 
 impl JobRecord {
+    /// How long it waited to be let run.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.intent.started_at_ms.saturating_sub(self.intent.queued_at_ms))
+    }
+
+    /// How long it ran, if it has ended.
+    pub fn ran(&self) -> Option<Duration> {
+        let ended = self.outcome.as_ref()?.finished_at_ms;
+        Some(Duration::from_millis(ended.saturating_sub(self.intent.started_at_ms)))
+    }
+
     /// Where it stands.
     pub fn state(&self) -> JobState {
         match &self.outcome {
@@ -109,8 +143,22 @@ pub(super) fn result(rows: &dyn Rows, op: &str, key: &KeyDigest) -> Result<Optio
     let JobRecord { intent, outcome: Some(outcome), .. } = named_job(rows, &id)? else {
         return Err(IndexError(format!("job {id} is a result without an outcome")));
     };
-    let invalidated = row.invalidated.map(|said| Invalidation { why: said.what.0, at_ms: said.what.1 });
-    Ok(Some(StoredResult { intent, outcome, invalidated }))
+    let renewal = match row.renewal {
+        None => None,
+        Some(job) => {
+            let Some(Outcome { finished_at_ms: at_ms, result: Err(failure), .. }) =
+                named_job(rows, &job)?.outcome
+            else {
+                return Err(IndexError(format!("job {job} is a failed renewal without a failure")));
+            };
+            Some(FailedRenewal { job, at_ms, failure })
+        }
+    };
+    let invalidated = row.declined.map(|said| {
+        let Declined { why, at_ms, serves } = said.what;
+        Invalidation { why, at_ms, serves }
+    });
+    Ok(Some(StoredResult { intent, outcome, renewal, invalidated }))
 }
 
 pub(super) fn open_intent(
@@ -153,9 +201,8 @@ pub(super) fn has_unused_approval(
     let Some(approval) = rows::read::<ApprovalRow>(rows, &rows::approval(op, key, desired))? else {
         return Ok(false);
     };
-    let Some(id) = rows::read::<KeyRow>(rows, &rows::key(op, key))?.and_then(|row| row.result) else {
-        return Ok(true);
-    };
+    let row = rows::read::<KeyRow>(rows, &rows::key(op, key))?;
+    let Some(id) = row.and_then(|row| row.renewal.or(row.result)) else { return Ok(true) };
     let Some(Said { by, what: outcome }) =
         rows::read::<JobRow>(rows, &rows::job(&id))?.and_then(|row| row.outcome)
     else {
@@ -165,30 +212,45 @@ pub(super) fn has_unused_approval(
     Ok(came_to_nothing || by < approval.sequence)
 }
 
+/// The operations that have jobs.
+pub(super) fn ops(rows: &dyn Rows) -> Result<Vec<String>, IndexError> {
+    let mut ops = Vec::new();
+    let mut from = rows::OPS.to_vec();
+    while let Some((key, _)) = rows.at_or_after(rows::OPS, &from)? {
+        let op = rows::op_of(&key)?.to_owned();
+        // Behind all of it.
+        from = [rows::OPS, op.as_bytes(), &[1]].concat();
+        ops.push(op);
+    }
+    Ok(ops)
+}
+
 /// Goes down the shortest list that holds all that is asked for.
 pub(super) fn jobs(rows: &dyn Rows, filter: &JobFilter, limit: usize) -> Result<Vec<JobRecord>, IndexError> {
-    let prefix = match (filter.state, &filter.op) {
-        (Some(JobState::Open), _) => rows::OPEN.to_vec(),
-        (_, Some(op)) => rows::of_op(op),
-        (Some(JobState::Failed), None) => rows::FAILED.to_vec(),
-        (Some(JobState::Ok) | None, None) => rows::JOBS.to_vec(),
+    let list = match (filter.declined, filter.state, &filter.op, &filter.key) {
+        (true, ..) => rows::DECLINED.to_vec(),
+        (_, Some(JobState::Open), ..) => rows::OPEN.to_vec(),
+        (.., Some(op), Some(key)) => rows::of_key(op, key),
+        (.., Some(op), None) => rows::of_op(op),
+        (_, Some(JobState::Failed), ..) => rows::FAILED.to_vec(),
+        (_, Some(JobState::Ok) | None, ..) => rows::JOBS.to_vec(),
     };
+    let prefix = [&list[..], filter.id.as_deref().unwrap_or_default().as_bytes()].concat();
     let text = filter.text.as_ref().map(|text| text.to_lowercase());
     let wanted = |job: &JobRecord| {
         filter.op.as_ref().is_none_or(|op| *op == job.intent.op)
+            && filter.key.is_none_or(|key| key == job.intent.key)
             && filter.state.is_none_or(|state| state == job.state())
             && text.as_ref().is_none_or(|text| job.intent.summary.to_lowercase().contains(text))
     };
-    let mut end = match &filter.before {
-        Some(before) => rows::listed(&prefix, before),
-        // Ids are ASCII.
-        None => [&prefix[..], &[0x80]].concat(),
-    };
+    // Ids are ASCII.
+    let all = [&prefix[..], &[0x80]].concat();
+    let mut end = filter.before.as_ref().map_or(all.clone(), |before| rows::listed(&list, before).min(all));
     let mut found = Vec::new();
     while found.len() < limit
         && let Some((key, _)) = rows.before(&prefix, &end)?
     {
-        let job = named_job(rows, &rows::listed_job(&prefix, &key)?)?;
+        let job = named_job(rows, &rows::listed_job(&list, &key)?)?;
         if wanted(&job) {
             found.push(job);
         }

@@ -45,6 +45,12 @@ pub enum OpenError {
         /// It, or the folder in it that can't be made.
         path: PathBuf,
     },
+    /// A copy of a store that was not copied to its end.
+    #[error("{} holds only a part of a store: copying it was cut, or is going on", dir.display())]
+    Unfinished {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Reading or making something failed otherwise.
     #[error("can't {what} {}: {source}", path.display())]
     Io {
@@ -76,6 +82,9 @@ impl OpenError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "run this as the user to whom the state directory belongs"
             }
+            Self::Unfinished { .. } => {
+                "wait for its end; if nobody copies there any more, remove it and copy again"
+            }
             Self::NoDirectory { .. } => "move the file away, or choose another state directory",
             Self::Io { .. } => "see whether the disk is in order; nothing was changed",
         }
@@ -92,6 +101,71 @@ impl OpenError {
             }
             _ => Self::Io { what, path: path.to_owned(), source },
         }
+    }
+}
+
+/// Why there is no copy. What there was of it is removed again.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Nothing to copy.
+    #[error("there is no store in {}", .0.display())]
+    NoStore(PathBuf),
+    /// It was not made by [`back_up`](super::back_up).
+    #[error("{} is no backup", .0.display())]
+    NoBackup(PathBuf),
+    /// A program that is newer than this one made it.
+    #[error("{} is a backup of format {found}, and this program knows only up to {known}", dir.display())]
+    Newer {
+        /// The backup.
+        dir: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// There is something where the copy is to be.
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file of the backup was changed or lost since it was made.
+    #[error("{} is not as it was when the backup was made", .0.display())]
+    Changed(PathBuf),
+    /// What is to be copied can't be read as a store.
+    #[error(transparent)]
+    Unreadable(#[from] OpenError),
+    /// Reading or writing something failed otherwise.
+    #[error("can't {what} {}: {source}", path.display())]
+    Io {
+        /// A verb: `read`.
+        what: &'static str,
+        /// What it was done to.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl BackupError {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoStore(_) => "name the state directory of the deployer",
+            Self::NoBackup(_) => "name a directory that was made by a backup",
+            Self::Newer { .. } => "use the program that made it, or a newer one",
+            Self::NotEmpty(_) => "name a directory that is empty or not there: nothing is written over",
+            Self::Changed(_) => {
+                "take an older backup. If there is none: all but backup.json can be copied by hand, and what can still \
+                 be read of the journal is found when that copy is opened"
+            }
+            Self::Unreadable(error) => error.hint(),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free space on that disk"
+            }
+            Self::Io { .. } => "see whether the disk is in order, and whether it is yours to read and write",
+        }
+    }
+
+    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what, path: path.to_owned(), source }
     }
 }
 

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::fence::{self, Attempt, Refusal};
-use super::record::{Handle, Intent, Outcome, Record};
-use super::rows::{self, ApprovalRow, Changes, IndexError, JobRow, KeyRow, Memory, Meta, Row, Rows, Said};
+use super::record::{Handle, Intent, Invalidated, Outcome, Record};
+use super::rows::{
+    self, ApprovalRow, Changes, Declined, IndexError, JobRow, KeyRow, Memory, Meta, Row, Rows, Said,
+};
 use crate::error::{Failure, FailureKind};
 use crate::ids::JobId;
 
@@ -88,9 +90,10 @@ impl<'a> Fold<'a> {
                 fence::op(&invalidated.op)?;
                 let key = rows::key(&invalidated.op, &invalidated.key);
                 let mut row: KeyRow = self.read(&key)?.unwrap_or_default();
-                if row.result.is_some() {
-                    row.invalidated =
-                        Some(Said { by: sequence, what: (invalidated.why.clone(), invalidated.at_ms) });
+                if let Some(result) = &row.result {
+                    self.list(rows::DECLINED, result);
+                    let Invalidated { why, at_ms, serves, .. } = invalidated.clone();
+                    row.declined = Some(Said { by: sequence, what: Declined { why, at_ms, serves } });
                     self.put(key, &row);
                 }
             }
@@ -112,6 +115,7 @@ impl<'a> Fold<'a> {
         let intent_said = Said { by: sequence, what: intent.clone() };
         self.put(rows::job(&intent.job), &JobRow { intent: intent_said, handle: None, outcome: None });
         self.list(&rows::of_op(&intent.op), &intent.job);
+        self.list(&rows::of_key(&intent.op, &intent.key), &intent.job);
         self.list(rows::OPEN, &intent.job);
         self.drop_old_jobs()?;
         Ok(())
@@ -154,16 +158,28 @@ impl<'a> Fold<'a> {
         let Some(row) = row else {
             return Err(Refusal::UnknownJob(outcome.job.clone()).into());
         };
-        let key = rows::key(&row.intent.what.op, &row.intent.what.key);
+        let intent = &row.intent.what;
+        let key = rows::key(&intent.op, &intent.key);
         let mut key_row: KeyRow = self.read(&key)?.unwrap_or_default();
-        let older = match &key_row.result {
-            Some(older) => self.read::<JobRow>(&rows::job(older))?.and_then(|row| row.outcome),
-            None => None,
-        };
-        if let Some(older) = older {
-            self.make_droppable(&older.what.job, older.by);
+        key_row.open = None;
+        let renews = intent.renews.is_some() && intent.renews == key_row.result;
+        match &outcome.result {
+            Err(failure) if renews && key_row.declined.as_ref().is_none_or(|said| said.what.serves) => {
+                // What came to nothing, since nobody wanted it, says nothing of the value.
+                if failure.kind == FailureKind::Superseded {
+                    self.make_droppable(&outcome.job, sequence);
+                } else {
+                    self.unlist_declined(&mut key_row);
+                    let older = key_row.renewal.replace(outcome.job.clone());
+                    self.let_go_of(older)?;
+                }
+            }
+            _ => {
+                self.unlist_declined(&mut key_row);
+                self.let_go_of(key_row.result.replace(outcome.job.clone()))?;
+                self.let_go_of(key_row.renewal.take())?;
+            }
         }
-        key_row = KeyRow { result: Some(outcome.job.clone()), open: None, invalidated: None };
         self.put(key, &key_row);
         self.finish(row, sequence, outcome.clone());
         self.meta.epoch = outcome.epoch;
@@ -181,6 +197,22 @@ impl<'a> Fold<'a> {
         self.put(rows::job(&id), &row);
     }
 
+    /// Its result counts again, or another does.
+    fn unlist_declined(&mut self, row: &mut KeyRow) {
+        if let (Some(_), Some(result)) = (row.declined.take(), &row.result) {
+            self.remove(rows::listed(rows::DECLINED, result));
+        }
+    }
+
+    /// No key names this finished job any more.
+    fn let_go_of(&mut self, job: Option<JobId>) -> Result<(), IndexError> {
+        let Some(job) = job else { return Ok(()) };
+        if let Some(ended) = self.read::<JobRow>(&rows::job(&job))?.and_then(|row| row.outcome) {
+            self.make_droppable(&job, ended.by);
+        }
+        Ok(())
+    }
+
     /// Jobs are dropped in the order in which they ended. So one that took another's place never goes before it,
     /// and what is left, replayed, says the same.
     fn make_droppable(&mut self, job: &JobId, ended: u64) {
@@ -193,8 +225,9 @@ impl<'a> Fold<'a> {
             let Some(key) = self.take_oldest(rows::OLD_JOBS)? else { break };
             self.meta.finished -= 1;
             if let Some(row) = self.read::<JobRow>(&key)? {
-                let job = &row.intent.what.job;
-                self.remove(rows::listed(&rows::of_op(&row.intent.what.op), job));
+                let Intent { job, op, key: of, .. } = &row.intent.what;
+                self.remove(rows::listed(&rows::of_op(op), job));
+                self.remove(rows::listed(&rows::of_key(op, of), job));
                 self.remove(rows::listed(rows::FAILED, job));
                 self.remove(key);
             }
@@ -288,7 +321,7 @@ pub(super) fn alive(memory: &Memory) -> Result<BTreeSet<u64>, IndexError> {
             alive.extend(row.handle.map(|said| said.by));
             alive.extend(row.outcome.map(|said| said.by));
         } else if key.starts_with(rows::KEYS) {
-            alive.extend(rows::decode::<KeyRow>(key, value)?.invalidated.map(|said| said.by));
+            alive.extend(rows::decode::<KeyRow>(key, value)?.declined.map(|said| said.by));
         } else if key.starts_with(rows::APPROVALS) {
             alive.insert(rows::decode::<ApprovalRow>(key, value)?.sequence);
         } else if key == rows::META {

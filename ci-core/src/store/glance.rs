@@ -4,30 +4,44 @@
 //! The journal is read beside its writer. A frame that is only half there is the end, for now. A compaction may take
 //! files away between two looks, which shows as a file or a record that is missing: then it is looked at again.
 
-use std::cell::Cell;
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::Options;
 #[cfg(doc)]
 use super::Store;
 use super::answer::{self, OpenIntent, StoredResult};
-use super::error::{DamageKind, OpenError};
+use super::error::{Damage, DamageKind, OpenError};
 use super::fold::Kept;
 use super::index::Index;
 use super::journal::{self, Files, Next, ReadError};
+use super::ledger::LISTED_MAX;
 use super::record::Record;
 use super::rows::{IndexError, Memory, Rows};
+use super::unfinished;
 use crate::ids::KeyDigest;
 
 /// How often a journal is looked at that changes under the look. Compactions are rare: one is hardly met twice.
 const LOOKS_MAX: u32 = 20;
+/// How long it is waited for a write that is half done.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a state directory said at one moment: everything that [`Store::append`] had told of
 /// before. It is held in memory.
+#[derive(Default)]
 pub struct Glance {
-    rows: Index,
+    pub(super) rows: Memory,
+    /// The number of the last record.
+    pub(super) last: u64,
+    /// How many records there are of each version.
+    pub(super) versions: BTreeMap<u16, u64>,
+    /// What can't be read or used, up to a bound.
+    pub(super) damage: Vec<Damage>,
 }
 
 impl Glance {
@@ -37,11 +51,25 @@ impl Glance {
     ///
     /// When it can't be read, or belongs to a newer program. What is damaged is left out, as [`Store::open`] does.
     pub fn at(dir: &Path) -> Result<Self, OpenError> {
+        unfinished::refuse(dir)?;
+        Self::until(dir, |damage| matches!(damage.kind, DamageKind::Missing(_)))
+    }
+
+    /// [`Glance::at`], also of what is not finished. An end that is torn is no record that is just being written.
+    pub(super) fn at_rest(dir: &Path) -> Result<Self, OpenError> {
+        Self::until(dir, |damage| matches!(damage.kind, DamageKind::Missing(_)) || is_torn_segment(damage))
+    }
+
+    /// Looks until there is no damage that may have passed by the next look.
+    fn until(dir: &Path, may_pass: impl Fn(&Damage) -> bool) -> Result<Self, OpenError> {
         let folder = dir.join("journal");
         let mut looks = 1;
         loop {
             match Self::look(&folder) {
-                Ok((glance, whole)) if whole || looks == LOOKS_MAX => return Ok(glance),
+                Ok(glance) if looks == LOOKS_MAX || !glance.damage.iter().any(&may_pass) => {
+                    return Ok(glance);
+                }
+                Ok(glance) if glance.damage.iter().any(is_torn_segment) => thread::sleep(LOOK_PAUSE),
                 Ok(_) => {}
                 Err(Unread::Newer(error)) => return Err(error),
                 Err(Unread::Index(error)) => {
@@ -50,7 +78,7 @@ impl Glance {
                 Err(Unread::File(ReadError { path, source })) => {
                     let absent = source.kind() == io::ErrorKind::NotFound;
                     if absent && path == folder {
-                        return Ok(Self { rows: Index::Memory(Memory::new()) });
+                        return Ok(Self::default());
                     }
                     if !absent || looks == LOOKS_MAX {
                         return Err(unreadable(&path, source));
@@ -61,15 +89,15 @@ impl Glance {
         }
     }
 
-    /// One look, and whether no record was missing in it.
-    fn look(folder: &Path) -> Result<(Self, bool), Unread> {
+    fn look(folder: &Path) -> Result<Self, Unread> {
         let files = Files::list(folder)?;
-        let mut newer = None;
-        journal::read::<ReadError>(&files, |path, next| {
-            if let Next::Frame(frame) = next
-                && frame.version > Record::VERSION
-            {
-                newer.get_or_insert((path.to_owned(), frame.version));
+        let (mut newer, mut versions) = (None, BTreeMap::new());
+        let last = journal::read::<ReadError>(&files, |path, next| {
+            if let Next::Frame(frame) = next {
+                *versions.entry(frame.version).or_default() += 1;
+                if frame.version > Record::VERSION {
+                    newer.get_or_insert((path.to_owned(), frame.version));
+                }
             }
             Ok(())
         })?;
@@ -78,7 +106,7 @@ impl Glance {
         }
         let kept = Options::default();
         let kept = Kept { jobs_max: kept.jobs_max, approvals_max: kept.approvals_max };
-        let whole = Cell::new(true);
+        let damage = RefCell::default();
         let mut rows = Index::Memory(Memory::new());
         journal::replay::<Unread>(
             &files,
@@ -86,13 +114,17 @@ impl Glance {
             &mut rows,
             kept,
             |record| record,
-            |kind, _, _| {
-                if matches!(kind, DamageKind::Missing(_)) {
-                    whole.set(false);
+            |kind, file, bytes| {
+                let mut damage: RefMut<'_, Vec<Damage>> = damage.borrow_mut();
+                if damage.len() < LISTED_MAX {
+                    damage.push(Damage { kind, file: file.to_owned(), bytes, copy: None });
                 }
             },
         )?;
-        Ok((Self { rows }, whole.get()))
+        let Index::Memory(rows) = rows else {
+            return Err(IndexError("the fold lost its rows".to_owned()).into());
+        };
+        Ok(Self { rows, last, versions, damage: damage.into_inner() })
     }
 
     /// See [`Store::result`].
@@ -116,6 +148,10 @@ impl Glance {
             T::default()
         })
     }
+}
+
+fn is_torn_segment(damage: &Damage) -> bool {
+    damage.kind == DamageKind::Tail && damage.file.extension().is_some_and(|kind| kind == "journal")
 }
 
 impl fmt::Debug for Glance {

@@ -6,18 +6,19 @@
 //! from the journal. While it can't be rebuilt (no space), the rows are held in memory until the next start.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Changes, IndexError, Memory, Row, Rows};
+use super::sums::{self, Sum};
 
 /// Of the rows' format. Another one is rebuilt.
-const INDEX_VERSION: u32 = 1;
+const INDEX_VERSION: u32 = 2;
 /// How much of it sled may hold in memory, bytes.
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 4 << 20;
 
 /// The rows, wherever they are.
 pub(super) enum Index {
@@ -32,27 +33,12 @@ pub(super) struct Clean {
     version: u32,
     /// The sequence number of the last record applied.
     pub(super) applied: u64,
-    /// Path below the folder, length, checksum; sorted.
-    files: Vec<(PathBuf, u64, u32)>,
+    files: Vec<Sum>,
 }
 
 impl Clean {
     fn of(folder: &Path, applied: u64) -> io::Result<Self> {
-        let mut files = Vec::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(at) = folders.pop() {
-            for entry in fs::read_dir(at)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let (len, crc) = checksum(&path)?;
-                    files.push((path.strip_prefix(folder).unwrap_or(&path).to_owned(), len, crc));
-                }
-            }
-        }
-        files.sort();
-        Ok(Self { version: INDEX_VERSION, applied, files })
+        Ok(Self { version: INDEX_VERSION, applied, files: sums::below(folder)? })
     }
 
     /// Reads the note and removes it: from now on the index is not known to be whole. `None` when there is none, or
@@ -69,22 +55,8 @@ impl Clean {
         };
         fs::remove_file(note)?;
         sync_parent(note)?;
-        let clean: Option<Self> = serde_json::from_slice(&text).ok();
+        let clean: Option<Self> = sums::noted(&text);
         Ok(clean.filter(|clean| Self::of(folder, clean.applied).is_ok_and(|now| now == *clean)))
-    }
-}
-
-fn checksum(path: &Path) -> io::Result<(u64, u32)> {
-    let mut file = File::open(path)?;
-    let (mut len, mut crc, mut chunk) = (0, crc32fast::Hasher::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok((len, crc.finalize())),
-            read => {
-                crc.update(&chunk[..read]);
-                len += read as u64;
-            }
-        }
     }
 }
 
@@ -152,7 +124,7 @@ impl Index {
     pub(super) fn close(&mut self, folder: &Path, note: &Path, applied: u64) -> Result<(), IndexError> {
         self.shut()?;
         let clean = Clean::of(folder, applied).map_err(io_error)?;
-        let text = serde_json::to_vec(&clean).map_err(|error| io_error(error.into()))?;
+        let text = sums::note(&clean).map_err(io_error)?;
         fs::write(note, text).map_err(io_error)
     }
 }

@@ -24,6 +24,9 @@ use super::rows::IndexError;
 /// Records are applied to the index in lots of this many bytes when the journal is replayed.
 const REPLAY_LOT_BYTES: usize = 4 << 20;
 
+/// A few records take no more.
+const PROBE_BYTES: usize = 64 << 10;
+
 pub(super) struct Journal {
     pub(super) folder: PathBuf,
     pub(super) disk: Arc<dyn Disk>,
@@ -93,6 +96,12 @@ impl Files {
         }
         files.segments.sort();
         Ok(files)
+    }
+
+    /// What is read, in that order.
+    pub(super) fn current(&self) -> impl Iterator<Item = &Path> {
+        let snapshot = self.snapshot.iter().map(|(.., path)| path);
+        snapshot.chain(self.segments.iter().map(|(_, path)| path)).map(PathBuf::as_path)
     }
 
     /// All of them.
@@ -250,6 +259,18 @@ impl Journal {
         active.len += frames.len() as u64;
         self.last = last;
         Ok(())
+    }
+
+    /// Tries whether there is room for what is usually written, beside the segments.
+    pub(super) fn probe(&self) -> io::Result<()> {
+        // Should it stay, the next open takes it for what a compaction left.
+        let path = self.folder.join("probe.tmp");
+        let written = self.disk.create(&path).and_then(|file| {
+            write_all_at(&*self.disk, &file, &[0; PROBE_BYTES], 0)?;
+            self.disk.sync(&file)
+        });
+        let removed = self.disk.remove(&path);
+        written.and(removed)
     }
 
     /// Applies the records after number `after` to the index. What can't be applied goes to the ledger.

@@ -11,7 +11,7 @@ use super::disk::{Disk, write_all_at};
 use super::error::{Damage, DamageKind};
 
 /// More damages than this are told in the log only, and not copied.
-const LISTED_MAX: usize = 1000;
+pub(super) const LISTED_MAX: usize = 1000;
 /// How much is copied at once, bytes.
 const CHUNK_BYTES: u64 = 1 << 20;
 

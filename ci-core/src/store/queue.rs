@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -65,8 +66,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes all that waits, waiting for some; `None` when it is closed and empty. What was taken before is answered.
-    pub(super) fn take(&self) -> Option<Vec<Request>> {
+    /// Takes all that waits, waiting for some, but no longer than that; `None` when it is closed and empty. What was taken
+    /// before is answered.
+    pub(super) fn take(&self, patience: Option<Duration>) -> Option<Vec<Request>> {
         let mut waiting = self.waiting();
         #[cfg(feature = "testing")]
         {
@@ -77,7 +79,17 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
-            waiting = self.shared.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = match patience {
+                None => self.shared.1.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let waited = self.shared.1.wait_timeout(waiting, patience);
+                    let (waiting, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                    if waited.timed_out() && waiting.requests.is_empty() && !waiting.closed {
+                        return Some(Vec::new());
+                    }
+                    waiting
+                }
+            };
         }
         waiting.bytes = 0;
         #[cfg(feature = "testing")]

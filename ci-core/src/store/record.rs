@@ -23,7 +23,7 @@ pub enum Record {
     Outcome(Outcome),
     /// A person allowed one operation to start although its level is guarded.
     Approved(Approved),
-    /// A stored result must not be used again: the next request runs the operation.
+    /// A stored result does not count any more: the next request runs the operation.
     Invalidated(Invalidated),
 }
 
@@ -57,6 +57,10 @@ impl Record {
             Self::Outcome(_) | Self::Opened(_) | Self::Approved(_) | Self::Invalidated(_) => false,
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn is_deeper(value: &Json, levels: usize) -> bool {
@@ -95,6 +99,13 @@ pub struct Intent {
     pub summary: String,
     /// 1 for the first try of this key and value, then one more each time it is retried.
     pub attempt: u32,
+    /// 1 for the first job of its key, and one more than the newest known for each other. 0: written by a program that did
+    /// not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub build: u64,
+    /// The job whose value this one is to renew: that goes on counting if this one fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<JobId>,
     /// Of the process that wrote this.
     pub epoch: u64,
     /// Unix milliseconds; when it was asked for.
@@ -149,6 +160,9 @@ pub struct Invalidated {
     pub key: KeyDigest,
     /// Why, for people: `rebuild asked by root`.
     pub why: String,
+    /// Whether its value serves until there is a newer one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serves: bool,
     /// Unix milliseconds.
     pub at_ms: u64,
 }

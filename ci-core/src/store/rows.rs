@@ -7,8 +7,9 @@
 //! | `k` op `\0` key | [`KeyRow`] |
 //! | `a` op `\0` key desired | [`ApprovalRow`] |
 //! | `o` op `\0` job | nothing: the jobs of an operation |
-//! | `to` job, `tf` job | nothing: the jobs that are open, that failed |
-//! | `pj` sequence, `pa` sequence | key of the row that is dropped when there are too many: finished jobs that are nobody's newest result, approvals |
+//! | `h` op `\0` key job | nothing: the jobs of a key |
+//! | `to` job, `tf` job, `td` job | nothing: the jobs that are open, that failed, whose result does not count any more |
+//! | `pj` sequence, `pa` sequence | key of the row that is dropped when there are too many: finished jobs that no [`KeyRow`] names, approvals |
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -101,11 +102,22 @@ pub(super) struct JobRow {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct KeyRow {
-    /// The newest finished attempt.
+    /// The newest finished attempt, but for those that were to renew it and failed.
     pub(super) result: Option<JobId>,
+    /// The newest of these.
+    pub(super) renewal: Option<JobId>,
     pub(super) open: Option<JobId>,
-    /// Why `result` must not be used again, and since when (Unix milliseconds).
-    pub(super) invalidated: Option<Said<(String, u64)>>,
+    /// That `result` does not count any more.
+    pub(super) declined: Option<Said<Declined>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Declined {
+    pub(super) why: String,
+    /// Unix milliseconds.
+    pub(super) at_ms: u64,
+    /// Until there is a newer one, its value serves.
+    pub(super) serves: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -122,6 +134,8 @@ pub(super) const KEYS: &[u8] = b"k";
 pub(super) const APPROVALS: &[u8] = b"a";
 pub(super) const OPEN: &[u8] = b"to";
 pub(super) const FAILED: &[u8] = b"tf";
+pub(super) const DECLINED: &[u8] = b"td";
+pub(super) const OPS: &[u8] = b"o";
 pub(super) const OLD_JOBS: &[u8] = b"pj";
 pub(super) const OLD_APPROVALS: &[u8] = b"pa";
 
@@ -140,6 +154,18 @@ pub(super) fn approval(op: &str, key: &KeyDigest, desired: &KeyDigest) -> Vec<u8
 /// What the keys of the jobs of `op` begin with.
 pub(super) fn of_op(op: &str) -> Vec<u8> {
     format!("o{op}\0").into_bytes()
+}
+
+/// The operation that has the job of such a row.
+pub(super) fn op_of(key: &[u8]) -> Result<&str, IndexError> {
+    let op = key.strip_prefix(OPS).and_then(|rest| rest.split(|byte| *byte == 0).next());
+    op.and_then(|op| std::str::from_utf8(op).ok())
+        .ok_or_else(|| IndexError(format!("row {} names no operation", key.escape_ascii())))
+}
+
+/// What the keys of the jobs of a key of `op` begin with.
+pub(super) fn of_key(op: &str, key: &KeyDigest) -> Vec<u8> {
+    format!("h{op}\0{key}").into_bytes()
 }
 
 pub(super) fn listed(prefix: &[u8], id: &JobId) -> Vec<u8> {

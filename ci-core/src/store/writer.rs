@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -22,6 +23,9 @@ use super::lock::Lock;
 use super::queue::{Queue, Request};
 use super::record::Record;
 use super::rows::{Changes, IndexError, Memory};
+
+/// How often it is tried whether the disk can be written again.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// The index, how often it was made anew, and what was wrong with the last write: shared with those who ask.
 pub(super) struct Shared {
@@ -44,6 +48,10 @@ impl Shared {
 
     pub(super) fn trouble(&self) -> Option<StoreError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<StoreError>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }
 
@@ -91,8 +99,11 @@ struct Batch {
 impl Writer {
     /// Writes until the queue is closed and empty, then closes the index and lets go of the directory.
     pub(super) fn run(mut self, queue: &Queue) {
-        while let Some(requests) = queue.take() {
-            self.answer(requests);
+        while let Some(requests) = queue.take(self.patience()) {
+            match requests.is_empty() {
+                true => self.probe(),
+                false => self.answer(requests),
+            }
             if self.journal.active.len > self.compact_at {
                 self.compact();
             }
@@ -142,8 +153,7 @@ impl Writer {
     /// A verdict for each, or one failure for all, which is what is then wrong with the store.
     fn append(&mut self, pending: &[Pending]) -> Result<Vec<Verdict>, StoreError> {
         let verdicts = self.try_append(pending);
-        let trouble = verdicts.as_ref().err().cloned();
-        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.shared.set_trouble(verdicts.as_ref().err().cloned());
         verdicts
     }
 
@@ -169,6 +179,27 @@ impl Writer {
             self.rebuild().map_err(|error| StoreError::Unseen(error.0))?;
         }
         Ok(batch.verdicts)
+    }
+
+    /// How long requests are waited for: without end, unless the disk is in trouble, which is looked after meanwhile.
+    fn patience(&self) -> Option<Duration> {
+        let is_of_the_disk = |trouble| matches!(trouble, StoreError::Full(_) | StoreError::Io(_));
+        self.shared.trouble().is_some_and(is_of_the_disk).then_some(PROBE_EVERY)
+    }
+
+    /// Tries whether the disk can be written again: there may be nothing to write for hours, and people are told that
+    /// nothing can be.
+    fn probe(&mut self) {
+        let found = match (self.lock.is_ours(), &self.opening) {
+            (Ok(false), _) => Err(Refusal::TakenOver.into()),
+            (Err(error), _) => Err(StoreError::io(error)),
+            (Ok(true), Some(_)) => self.try_append(&[]).map(drop),
+            (Ok(true), None) => self.journal.probe().map_err(StoreError::io),
+        };
+        if found.is_ok() {
+            tracing::info!("the store can be written again");
+        }
+        self.shared.set_trouble(found.err());
     }
 
     /// Applies the records to a fold over the index, which stays as it is.

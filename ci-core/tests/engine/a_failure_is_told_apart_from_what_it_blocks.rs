@@ -17,7 +17,7 @@ async fn in_a_snapshot() {
     });
     ci.failed().await;
     ci.job("slow.1", |phase| *phase == Phase::Running).await;
-    let nodes = ci.handle.snapshot().await.nodes;
+    let nodes = &ci.handle.snapshot().await.nodes;
     let by = |label: &str| nodes.iter().find(|node| node.label == label).unwrap();
     assert_eq!(by("main").state.to_string(), "ok");
     assert_eq!(by("make bad").state.to_string(), "failed: no such step");

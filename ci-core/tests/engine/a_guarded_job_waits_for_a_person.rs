@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use ci_core::current::all;
 use ci_core::event::{Phase, What};
+use ci_core::pool::Ask;
 use ci_core::{Current, Level, Pool, Refused};
 
 use crate::support::{Answer, Ci, World, head, make, name, put};
@@ -138,7 +139,7 @@ async fn and_holds_no_slot_meanwhile() {
     world.set("main", 1);
     let mut ci = Ci::guarded(state.path(), &world, Level::Average, pipeline);
     let job = ci.waits("image.1").await;
-    let slot = pool.try_acquire().expect("it is free");
+    let slot = pool.take_over(&Ask::default());
     ci.handle.approve(job, "ada").await.unwrap();
     ci.job("image.1", |phase| matches!(phase, Phase::WaitingForSlot { .. })).await;
     drop(slot);

@@ -22,7 +22,8 @@ async fn a_current_used_twice_is_one_node() {
         all([put("a", &image).ignore(), put("b", &image).ignore(), put("c", &image.clone()).ignore()])
     });
     ci.done().await;
-    let labels: Vec<_> = ci.handle.snapshot().await.nodes.into_iter().map(|node| node.label).collect();
+    let nodes = &ci.handle.snapshot().await.nodes;
+    let labels: Vec<_> = nodes.iter().map(|node| node.label.clone()).collect();
     let count = |wanted: &str| labels.iter().filter(|label| *label == wanted).count();
     assert_eq!((count("make image"), count("main"), count("map")), (1, 1, 1 + 3), "{labels:?}");
     ci.stop().await;

@@ -21,7 +21,7 @@ async fn a_snapshot_says_how_each_node_stands() {
     ci.job("y.1", |phase| *phase == Phase::Running).await;
     world.is_held("make y.1").await;
 
-    let nodes = ci.handle.snapshot().await.nodes;
+    let nodes = &ci.handle.snapshot().await.nodes;
     let node = |label: &str| -> &NodeView { nodes.iter().find(|node| node.label == label).unwrap() };
     let failure = Failure { kind: FailureKind::Permanent, message: "no x".to_owned(), hint: None };
     let stands = |label| (node(label).kind, node(label).state.clone());

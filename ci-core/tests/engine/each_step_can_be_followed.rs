@@ -4,7 +4,9 @@ use ci_core::Engine;
 use ci_core::current::{Activity, Pending, all, input};
 use ci_core::engine::Status;
 
-use crate::support::{Answer, Ci, World, head, make};
+use tokio::sync::watch;
+
+use crate::support::{Answer, Ci, PATIENCE, World, head, make};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_its_number_the_outcome_and_the_jobs_under_way() {
@@ -52,6 +54,23 @@ async fn and_is_counted_with_what_it_did() {
     let third = ci.handle.evaluation();
     assert_eq!((third.steps, third.recomputed, third.changed), (3, 10, 8), "4 is as even as 2");
     assert!(first.time < second.time && second.time < third.time);
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_says_how_much_is_held_which_is_nothing_when_nothing_is_wanted() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let (told, mut held) = watch::channel(0);
+    let traced = |engine: Engine| engine.traced(move |step| _ = told.send_replace(step.held()));
+    let (set, names) = input("names", vec![1, 2, 3]);
+    let ci =
+        Ci::with(state.path(), &world, traced, || all([names.each("name", |n| make("image", n)).ignore()]));
+    for (names, expected) in [(vec![1, 2, 3], 3), (vec![2], 1), (vec![], 0), (vec![4, 5], 2)] {
+        set.set(names);
+        let reached = tokio::time::timeout(PATIENCE, held.wait_for(|held| *held == expected)).await;
+        assert!(reached.is_ok(), "{expected} are never held");
+    }
+    ci.done().await;
     ci.stop().await;
 }
 

@@ -44,6 +44,32 @@ async fn without_gap_or_repeat_from_any_offset() {
     assert!(rest(LogReader::of_finished(log.path(), 0)).await == all);
 }
 
+/// Some hundreds of people look at one job, and it writes much at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_at_a_time_and_the_job_waits_for_none() {
+    const FOLLOWERS: usize = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::append_to(folder.path().join("log"));
+    let mut idle: Vec<_> = (0..FOLLOWERS).map(|_| log.follow(0)).collect();
+    let followers: Vec<_> = (0..FOLLOWERS).map(|_| tokio::spawn(rest(log.follow(0)))).collect();
+    let all: Vec<u8> = (0..200).flat_map(chunk).collect();
+    // Not once does it give way: whoever waited for a reader here would wait for ever.
+    let writer = log.clone();
+    let written = tokio::task::spawn_blocking(move || (0..200).for_each(|n| writer.write(&chunk(n))));
+    written.await.unwrap();
+    assert_eq!(
+        std::fs::metadata(log.path()).unwrap().len(),
+        all.len() as u64,
+        "before anybody has to have read it"
+    );
+    log.finish();
+    for follower in followers {
+        assert!(follower.await.unwrap() == all);
+    }
+    // Who did not read a byte so far has missed nothing.
+    assert!(rest(idle.pop().unwrap()).await == all);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_one_that_is_too_long_the_head_and_the_end_and_how_much_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -52,15 +78,16 @@ async fn of_one_that_is_too_long_the_head_and_the_end_and_how_much_is_left_out()
     for _ in 0..70 {
         log.write(&block);
     }
+    let cut = "\n[from here on only the end is kept, and shown when the job is over]\n";
+    let full = std::fs::metadata(log.path()).unwrap().len();
+    assert_eq!(full, Log::BYTES_MAX + cut.len() as u64, "who follows sees at once why nothing more comes");
     log.write(b"\n");
     log.line("Failed: the last word");
     log.finish();
     let seen = rest(log.follow(0)).await;
-    assert!(seen.len() as u64 <= Log::BYTES_MAX + 2 * Log::END_BYTES_MAX as u64);
     let end = String::from_utf8_lossy(&seen[Log::BYTES_MAX as usize..]).into_owned();
-    let said: u64 =
-        end.split_once('[').unwrap().1.split_once(" bytes are left out here]").unwrap().0.parse().unwrap();
-    let kept = end.split_once("here]\n").unwrap().1;
+    let (gap, kept) = end.strip_prefix(cut).unwrap().split_once(" bytes are left out here]\n").unwrap();
+    let said: u64 = gap.strip_prefix("\n[").unwrap().parse().unwrap();
     assert!(kept.ends_with("Failed: the last word\n"), "{}", &kept[kept.len() - 100..]);
     assert_eq!(kept.len(), Log::END_BYTES_MAX);
     let line = kept.len() - kept.find('\n').unwrap() - 1;

@@ -1,22 +1,27 @@
 //! What the engine promises, one promise a file, on a world of our own.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod crashes;
 mod support;
 
 mod a_builder_nobody_needs_is_stopped_and_a_publisher_is_not;
 mod a_failure_is_told_apart_from_what_it_blocks;
 mod a_guarded_job_waits_for_a_person;
 mod a_half_made_change_is_brought_to_its_end_before_anything_newer;
+mod a_log_rule_says_why_a_job_failed;
 mod a_panic_is_the_failure_of_its_node;
 mod a_passing_failure_is_tried_again;
 mod a_persons_no_stands_after_a_restart;
 mod a_pipeline_is_lowered_whole_or_not_at_all;
 mod a_pool_lets_in_as_many_as_it_has_slots;
 mod a_process_with_an_engine_ends_when_it_should;
+mod a_secret_is_told_nowhere;
 mod a_snapshot_says_how_each_node_stands;
 mod a_step_costs_what_it_changes;
+mod a_text_is_found_in_the_logs;
 mod a_timer_goes_by_the_calendar;
 mod a_value_is_kept_while_it_cannot_be_read;
+mod a_value_that_others_have_is_asked_before_somebody_new_uses_it;
 mod an_attempt_ends_in_time;
 mod an_attempt_that_a_crash_cut_is_settled_by_one_task;
 mod an_operation_runs_only_when_it_is_due;
@@ -27,12 +32,15 @@ mod engines_of_one_process_do_not_meet;
 mod everybody_who_follows_a_log_sees_all_of_it;
 mod many_changes_are_one_step_and_none_is_lost;
 mod nothing_is_written_outside_the_state_directory;
+mod old_logs_are_packed_and_older_ones_expire;
 mod stop_leaves_nothing_running;
 mod the_events_tell_the_story_in_order;
 mod the_newest_value_is_published_next_and_those_between_never;
 mod two_values_for_one_place_fail_both_and_the_engine_lives;
 mod what_a_crash_cut_is_found_again;
+mod what_a_person_waits_for_goes_first;
 mod what_is_dropped_and_wanted_again_in_one_step_runs_on;
+mod what_serves_while_it_is_made_again;
 mod what_strangers_make_of_a_place_is_told_and_left;
 mod what_would_be_done_is_told_before_it_may;
 mod wherever_it_crashes_the_world_comes_out_the_same;

@@ -13,7 +13,7 @@ use ci_core::engine::{Handle, Status};
 use ci_core::event::{Event, Phase, What};
 use ci_core::{
     Bind, Bindings, Builder, Current, Engine, Failure, FailureKind, Job, JobId, Level, Monitor, OpError,
-    OpId, Pace, Pool, Publisher, Unbound, Watch,
+    OpId, Pace, Pool, Publisher, Share, Unbound, Watch,
 };
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
@@ -63,8 +63,10 @@ struct Shared {
     pruned: Mutex<Vec<String>>,
     timeout: Mutex<Duration>,
     pool: Mutex<Option<Pool>>,
-    /// How many steps it is to the crash.
-    fuse: Mutex<Option<u32>>,
+    /// How many points it is to the crash, and the one at which it came.
+    fuse: Mutex<(Option<u32>, String)>,
+    /// What is done at that moment.
+    at_crash: Mutex<Option<Box<dyn Fn() + Send>>>,
     crashed: watch::Sender<bool>,
 }
 
@@ -84,6 +86,7 @@ impl Default for World {
             timeout: Mutex::new(PATIENCE),
             pool: Mutex::default(),
             fuse: Mutex::default(),
+            at_crash: Mutex::default(),
             crashed: watch::Sender::new(false),
         }))
     }
@@ -198,10 +201,15 @@ impl World {
         Arc::strong_count(&self.0)
     }
 
-    /// Crashes at the step of that number, counted from 0; `None`: never (again).
-    pub(crate) fn crash_at(&self, step: Option<u32>) {
+    /// Crashes at the point of that number, counted from 0; `None`: never (again).
+    pub(crate) fn crash_at(&self, point: Option<u32>) {
         self.0.crashed.send_replace(false);
-        *self.0.fuse.lock().unwrap() = step;
+        *self.0.fuse.lock().unwrap() = (point, String::new());
+    }
+
+    /// Does this at the moment of each crash.
+    pub(crate) fn at_crash(&self, act: impl Fn() + Send + 'static) {
+        *self.0.at_crash.lock().unwrap() = Some(Box::new(act));
     }
 
     /// Waits for the crash.
@@ -209,19 +217,21 @@ impl World {
         let _ = self.0.crashed.subscribe().wait_for(|crashed| *crashed).await;
     }
 
-    /// A step. Whether the crash has come.
-    pub(crate) fn is_crashed(&self) -> bool {
-        let mut fuse = self.0.fuse.lock().unwrap();
-        match &mut *fuse {
-            Some(0) => {
-                self.0.crashed.send_replace(true);
+    /// The story has come to this point. Whether the crash has, too.
+    pub(crate) fn reaches(&self, point: &str) -> bool {
+        match &mut *self.0.fuse.lock().unwrap() {
+            (Some(0), at) => {
+                if !self.0.crashed.send_replace(true) {
+                    *at = point.to_owned();
+                    self.0.at_crash.lock().unwrap().iter().for_each(|act| act());
+                }
                 true
             }
-            Some(left) => {
+            (Some(left), _) => {
                 *left -= 1;
                 false
             }
-            None => false,
+            (None, _) => false,
         }
     }
 
@@ -230,9 +240,14 @@ impl World {
         *self.0.crashed.borrow()
     }
 
-    /// A step of an operation. What comes after the crash does not happen.
-    async fn step(&self) {
-        if self.is_crashed() {
+    /// The point at which it came.
+    pub(crate) fn died_at(&self) -> String {
+        self.0.fuse.lock().unwrap().1.clone()
+    }
+
+    /// A point of an operation. What comes after the crash does not happen.
+    pub(crate) async fn step(&self, point: &str) {
+        if self.reaches(point) {
             std::future::pending::<()>().await;
         }
     }
@@ -246,7 +261,7 @@ impl World {
     }
 
     async fn perform(&self, job: Option<&Job>, what: &str, work: impl FnOnce()) -> Result<(), OpError> {
-        self.step().await;
+        self.step(&format!("before: {what}")).await;
         self.did(what);
         let answer = self.next_answer(what);
         match answer {
@@ -276,7 +291,7 @@ impl World {
                 return Err(error);
             }
         }
-        self.step().await;
+        self.step(&format!("after: {what}")).await;
         Ok(())
     }
 
@@ -385,7 +400,12 @@ impl Builder for Make {
         self.pool.as_ref()
     }
 
-    fn timeout(&self) -> Duration {
+    /// What stands before a colon is the repository.
+    fn share(&self, key: &Name) -> Share {
+        key.0.split_once(':').map_or_else(Share::default, |(repository, _)| Share::of(repository))
+    }
+
+    fn timeout(&self, _: &Name) -> Duration {
         *self.world.0.timeout.lock().unwrap()
     }
 
@@ -403,11 +423,20 @@ impl Builder for Make {
     }
 
     async fn abandon(&self, _: &Job, key: &Name, _: Option<Json>) -> Result<(), OpError> {
-        self.world.did(format!("abandon {key}"));
-        Ok(())
+        let what = format!("abandon {key}");
+        self.world.did(what.as_str());
+        match self.world.next_answer(&what) {
+            Some(Answer::Fail(error)) => Err(error),
+            Some(Answer::Panic) => panic!("{what} panics"),
+            _ => Ok(()),
+        }
     }
 
     async fn is_valid(&self, key: &Name, _: &Name) -> bool {
+        let what = format!("ask for {key}");
+        if self.world.next_answer(&what).is_some() {
+            self.world.hold(&what).await;
+        }
         !self.world.0.pruned.lock().unwrap().contains(&key.0)
     }
 }
@@ -471,9 +500,9 @@ impl Run {
     /// First it is noted that it ran: without its container nobody could say so later.
     async fn end(&self, job: &Job) -> Result<(), OpError> {
         job.note(&"ran").await?;
-        self.0.step().await;
+        self.0.step("before: remove the container").await;
         self.remove(job);
-        self.0.step().await;
+        self.0.step("after: remove the container").await;
         Ok(())
     }
 
@@ -507,13 +536,13 @@ impl Publisher for Put {
         Level::Dangerous
     }
 
-    fn timeout(&self) -> Duration {
+    fn timeout(&self, _: &Name) -> Duration {
         *self.0.0.timeout.lock().unwrap()
     }
 
     /// What fails while it is prepared has touched nothing.
     async fn publish(&self, job: &Job, key: &Name, value: &Name) -> Result<String, OpError> {
-        self.0.step().await;
+        self.0.step(&format!("before: put {value} in {key}")).await;
         if let Some(Answer::Fail(error)) = self.0.next_answer(&format!("prepare {value} in {key}")) {
             return Err(error);
         }
@@ -624,6 +653,15 @@ impl Ci {
         self.until(|status| status.outcome.is_ok()).await;
     }
 
+    /// Waits until nothing is going on at a node besides the value that it has.
+    pub(crate) async fn until_fresh(&self, label: &str) {
+        let mut status = self.handle.status();
+        while self.node(label).await.refreshing.is_some() {
+            let moved = tokio::time::timeout(PATIENCE, status.changed()).await;
+            moved.unwrap_or_else(|_| panic!("{label} is never renewed")).unwrap();
+        }
+    }
+
     /// Waits until the pipeline has failed, and tells why.
     pub(crate) async fn failed(&self) -> String {
         let status = self.until(|s| matches!(s.outcome, Err(Pending::Failed(_)))).await;
@@ -680,6 +718,7 @@ impl Ci {
                     Phase::Queued => format!("{summary}: queued"),
                     Phase::WaitingForConfirmation => format!("{summary}: waits for confirmation"),
                     Phase::WaitingForSlot { pool } => format!("{summary}: waits for {pool}"),
+                    Phase::WaitingForResource { lacks } => format!("{summary}: waits for {lacks}"),
                     Phase::Running => format!("{summary}: runs"),
                     Phase::Resumed => format!("{summary}: found again"),
                     Phase::Succeeded { .. } => format!("{summary}: ok"),
@@ -694,7 +733,7 @@ impl Ci {
     /// A node's state, by its label.
     pub(crate) async fn node(&self, label: &str) -> ci_core::engine::NodeView {
         let snapshot = self.handle.snapshot().await;
-        let found = snapshot.nodes.into_iter().find(|node| node.label == label);
+        let found = snapshot.nodes.iter().find(|node| node.label == label).cloned();
         found.unwrap_or_else(|| panic!("no node {label:?}"))
     }
 }

@@ -1,8 +1,10 @@
-use ci_core::Current;
+use std::sync::{Arc, Mutex};
+
 use ci_core::current::all;
 use ci_core::event::What;
+use ci_core::{Current, OpError, testing};
 
-use crate::support::{Answer, Ci, World, head, make, put};
+use crate::support::{Answer, Ci, World, head, make, name, put};
 
 fn pipeline() -> Current<()> {
     all([put("site", &make("image", &head("main"))).ignore()])
@@ -43,6 +45,34 @@ async fn a_b_a_publishes_a_once() {
     ci.done().await;
     assert_eq!(world.history("site"), ["<image.1>"]);
     ci.stop().await;
+}
+
+#[test]
+fn what_an_older_one_fails_with_is_told_to_nobody() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let noted = told.clone();
+    let mut t = testing::drive_with(
+        |engine| engine.with(World::default()),
+        move || {
+            let put = put("site", &name(&head("main")));
+            let note = put.state().map(move |state| match state {
+                Ok(found) => noted.lock().unwrap().push(found.clone()),
+                Err(why) => noted.lock().unwrap().push(why.to_string()),
+            });
+            all([put.ignore(), note])
+        },
+    );
+    t.reads("main", 1u32);
+    t.reads("main", 2u32);
+    t.reads("main", 3u32);
+    t.fails("put into site (1)", OpError::permanent("1 is broken"));
+    assert_eq!(t.asked(), ["put into site (3)"]);
+    t.completes("put into site (3)", "site holds 3");
+    assert_eq!(t.outcome(), "ok");
+    let mut told = told.lock().unwrap();
+    told.dedup();
+    let of_1_and_3 = [["running", "queued"], ["running", "queued"], ["running", "site holds 3"]];
+    assert_eq!(*told, of_1_and_3.concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 use ci_core::current::all;
+use ci_core::engine::JobView;
+use ci_core::store::{JobFilter, JobRecord, JobState, Store};
 use ci_core::{Current, FailureKind, Level, OpError};
 
-use crate::support::{Answer, Ci, World, head, make, put, run};
+use crate::support::{Answer, Ci, World, head, make, name, put, run};
 
 fn pipeline() -> Current<()> {
     let image = make("image", &head("main"));
@@ -127,4 +129,51 @@ async fn what_left_nothing_asks_before_it_runs_again() {
     ci.handle.approve(job.clone(), "ada").await.unwrap();
     assert_eq!(ci.ok("image.1").await, job, "it is the same job");
     ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_what_was_there_before_is_published_again_if_it_is_wanted_again() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let pipeline = || all([put("site", &name(&head("main"))).ignore()]);
+    world.set("main", 1);
+    let mut ci = Ci::start(state.path(), &world, pipeline);
+    ci.ok("site := 1").await;
+    world.answer("put 2 in site", Answer::WorkThenHang);
+    world.set("main", 2);
+    world.is_held("put 2 in site").await;
+    ci.stop().await;
+    world.set("main", 1);
+    let ci = Ci::start(state.path(), &world, pipeline);
+    ci.done().await;
+    assert_eq!(world.history("site"), ["1", "2", "1"], "what is on record is not what is there");
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_log_so_far() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    world.set("main", 1);
+    world.answer("make image.1", Answer::Hold);
+    let ci = Ci::start(state.path(), &world, only_made);
+    world.is_held("make image.1").await;
+    ci.stop().await;
+
+    let store = Store::open(state.path()).unwrap();
+    let cut = store.jobs(&JobFilter { state: Some(JobState::Open), ..JobFilter::default() }, 10);
+    let [cut] = <[JobRecord; 1]>::try_from(cut).unwrap();
+    let (id, log) = (cut.intent.job.clone(), store.log_path(&cut.intent.job));
+    let view = JobView::from(cut);
+    assert_eq!((view.state.as_str(), view.over), ("cut by a restart", false));
+    let so_far = std::fs::read_to_string(&log).unwrap();
+    assert!(so_far.contains("making image.1"), "{so_far}");
+    drop(store);
+
+    let mut ci = Ci::start(state.path(), &world, only_made);
+    assert_eq!(ci.ok("image.1").await, id);
+    ci.done().await;
+    ci.stop().await;
+    let whole = std::fs::read_to_string(&log).unwrap();
+    let since = whole.strip_prefix(&so_far).expect("what was there stays");
+    assert!(since.contains("The deployer was restarted, and nothing was left of this"), "{since}");
+    assert_eq!(whole.matches("making image.1").count(), 2, "{whole}");
 }

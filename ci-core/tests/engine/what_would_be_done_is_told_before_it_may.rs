@@ -1,7 +1,7 @@
 //! With everything guarded, each operation says what it would do as far as that is known, and what it lacks.
 
 use ci_core::current::all;
-use ci_core::engine::{PlaceView, Snapshot};
+use ci_core::engine::PlaceView;
 use ci_core::{Current, Level};
 
 use crate::support::{Ci, World, head, make, put};
@@ -14,7 +14,7 @@ fn pipeline() -> Current<()> {
 
 /// What each operation would do, and the operations and monitors whose values it lacks.
 async fn told(ci: &Ci) -> Vec<(String, Vec<String>)> {
-    let snapshot: Snapshot = ci.handle.snapshot().await;
+    let snapshot = ci.handle.snapshot().await;
     let name = |at: usize| snapshot.nodes[at].label.clone();
     let operations = snapshot.nodes.iter().filter_map(|node| Some((node.id, node.would.clone()?)));
     operations.map(|(at, would)| (would, snapshot.lacks(at).into_iter().map(name).collect())).collect()

@@ -1,4 +1,4 @@
-use ci_core::current::input;
+use ci_core::current::{Activity, Pending, input};
 use ci_core::{OpError, testing};
 
 use crate::{Diary, failed, maybe};
@@ -45,6 +45,16 @@ fn a_cutoff_decides_what_is_the_same() {
     assert_eq!(diary.news(), ["\"moon\""]);
 }
 
+/// What was seen last is what counts, or a value could go anywhere by small steps.
+#[test]
+fn a_cutoff_compares_with_what_was_seen_last() {
+    let (diary, (set, number)) = (Diary::default(), input("number", 0));
+    let seen = diary.clone();
+    let mut t = testing::drive(move || seen.follow(&number.cutoff(|old, new| *new < *old + 10)));
+    (1..=3).for_each(|nth| t.sets(&set, nth * 6));
+    assert_eq!(diary.news(), ["0", "12"]);
+}
+
 #[test]
 fn a_function_is_not_asked_without_a_value_and_its_error_is_its_own() {
     let permanent = ci_core::FailureKind::Permanent;
@@ -68,4 +78,6 @@ fn a_function_is_not_asked_without_a_value_and_its_error_is_its_own() {
     assert_eq!(failing, ["map: failed: 7 is odd"]);
     t.sets(&set, Ok(8));
     assert_eq!((t.outcome(), diary.news()), ("ok".to_owned(), vec!["asked for half of 8".to_owned()]));
+    t.sets(&set, Err(Pending::Active(Activity::Running)));
+    assert_eq!((t.outcome(), diary.news()), ("running".to_owned(), vec![]), "what was there is gone, too");
 }

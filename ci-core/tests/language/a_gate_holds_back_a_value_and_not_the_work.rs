@@ -1,7 +1,8 @@
-use ci_core::current::{Activity, active, constant, fail};
-use ci_core::{Current, OpError, testing};
+use ci_core::current::{Activity, Pending, active, constant, fail};
+use ci_core::{Current, FailureKind, OpError, testing};
 
 use crate::words::{build, build_on, deploy, head};
+use crate::{Diary, failed, maybe};
 
 #[test]
 fn the_control_is_told_before_the_value() {
@@ -13,6 +14,34 @@ fn the_control_is_told_before_the_value() {
     assert_eq!(told(active(Activity::Running), constant(0)), "running");
     assert_eq!(told(red("v"), active(Activity::Queued)), "queued");
     assert_eq!(told(constant(1), red("c")), "failed: c");
+}
+
+#[test]
+fn what_changes_passes_an_open_gate_and_stops_at_a_closed_one() {
+    let permanent = FailureKind::Permanent;
+    let (diary, (set, value), (control, on)) = (Diary::default(), maybe("value", Ok(1)), maybe("on", Ok(())));
+    let seen = diary.clone();
+    let mut t = testing::drive(move || seen.states(&value.gate(&on)));
+    t.sets(&set, Ok(2));
+    t.sets(&set, Err(failed(permanent, "v")));
+    t.sets(&set, Ok(3));
+    assert_eq!(diary.news(), ["1", "2", "failed: v", "3"]);
+    t.sets(&control, Err(Pending::Active(Activity::Queued)));
+    t.sets(&set, Ok(4));
+    t.sets(&control, Err(failed(permanent, "c")));
+    assert_eq!(diary.news(), ["queued", "failed: c"]);
+    t.sets(&control, Ok(()));
+    assert_eq!(diary.news(), ["4"]);
+}
+
+/// Who failed is who failed: a gate never does.
+#[test]
+fn a_failure_that_passes_a_gate_is_not_its_own() {
+    let red = || fail::<u8>(OpError::permanent("2 of 30 tests fail"));
+    for (value, on) in [(red(), constant(0)), (constant(0), red())] {
+        let t = testing::drive(move || value.gate(&on).ignore());
+        assert_eq!(t.state("gate"), "blocked by constant");
+    }
 }
 
 #[test]

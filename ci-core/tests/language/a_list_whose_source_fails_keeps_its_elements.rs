@@ -13,7 +13,8 @@ fn jobs_run_on_results_stay_and_it_is_said_that_they_may_be_old() {
         seen.states(&images)
     });
     t.completes("build site@live", "image:1");
-    for why in [Pending::Active(Activity::Running), failed(FailureKind::Transient, "the server is down")] {
+    let away = |why| failed(FailureKind::Transient, why);
+    for why in [Pending::Active(Activity::Running), away("no route"), away("the server is down")] {
         t.sets(&set, Err(why));
         assert_eq!(t.running(), ["build site@main"], "nothing is stopped");
         let active = t.snapshot().nodes.iter().filter(|node| node.refreshing.is_some()).count();
@@ -40,6 +41,8 @@ fn a_list_that_does_not_apply_any_more_ends_them() {
     t.sets(&set, Err(failed(FailureKind::Skipped, "the repository was deleted")));
     assert_eq!(t.running(), Vec::<String>::new());
     assert_eq!(t.outcome(), "failed: the repository was deleted");
+    t.sets(&set, Err(failed(FailureKind::Transient, "the server is down")));
+    assert_eq!(t.outcome(), "failed: the server is down", "there is nothing to keep");
     t.sets(&set, Ok(vec!["live"]));
     assert_eq!(t.running(), ["build site@live"]);
     t.leaves_the_rest();

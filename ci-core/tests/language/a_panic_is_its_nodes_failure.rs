@@ -1,7 +1,12 @@
-use ci_core::current::{Activity, active, all, constant, input};
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use ci_core::current::{Activity, active, all, build_with, constant, input, monitor_with};
 use ci_core::{Current, testing};
 
-use crate::words::{build, head};
+use crate::words::{Never, build, head};
 use crate::{Diary, Goes};
 
 #[test]
@@ -99,6 +104,31 @@ fn a_current_carried_out_of_its_list_is_refused_with_words() {
     assert_eq!(t.outcome(), "failed: 1: it belongs to another part of the pipeline, or to another engine");
 }
 
+/// Whatever place it has there: both engines make the same nodes in the same order.
+#[test]
+fn one_of_another_engine_is_refused_where_that_has_one_of_its_own() {
+    let given = Arc::new(Mutex::new(VecDeque::<Current<u8>>::new()));
+    let drive = |take: bool| {
+        let given = given.clone();
+        testing::drive(move || {
+            let each = constant(vec![1_u8]).each("n", move |n| {
+                let mut given = given.lock().unwrap();
+                match take {
+                    true => given.pop_front().expect("the other made as many"),
+                    false => {
+                        given.push_back(n.clone());
+                        n.clone()
+                    }
+                }
+            });
+            each.ignore()
+        })
+    };
+    assert_eq!(drive(false).outcome(), "ok");
+    let told = "failed: 1: it belongs to another part of the pipeline, or to another engine";
+    assert_eq!(drive(true).outcome(), told);
+}
+
 #[test]
 fn a_current_of_another_element_is_refused_too() {
     let stolen = std::sync::Arc::new(std::sync::Mutex::new(None::<Current<u8>>));
@@ -135,6 +165,62 @@ fn of_a_type_it_is_told_too_and_what_came_of_it_is_not_called_fine() {
     assert_eq!(t.doubts(), 1);
     t.sets(&set, 4);
     assert_eq!((t.outcome(), t.doubts()), ("ok".to_owned(), 0), "{:#?}", t.states());
+}
+
+/// A key whose comparisons panic once, when so many were made.
+#[derive(Clone)]
+struct Fused(u32, Arc<AtomicI64>);
+
+impl Ord for Fused {
+    fn cmp(&self, other: &Self) -> Ordering {
+        assert_ne!(self.1.fetch_sub(1, Relaxed), 1, "not to be compared");
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Fused {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Fused {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Fused {}
+
+impl std::fmt::Display for Fused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[test]
+fn wherever_a_list_is_cut_short_by_its_keys_it_is_never_a_mixture_of_two() {
+    const NEVER: i64 = i64::MAX;
+    let cut_after = |comparisons: i64| {
+        let (fuse, diary) = (Arc::new(AtomicI64::new(NEVER)), Diary::default());
+        let (set, list) = input("list", vec![1, 2]);
+        let (its, seen) = (fuse.clone(), diary.clone());
+        let mut t = testing::drive(move || {
+            let made = list.each_by("n", move |n| Fused(*n, its.clone()), |n| n.map(|n| n * 10));
+            seen.follow(&made)
+        });
+        fuse.store(comparisons, Relaxed);
+        t.sets(&set, vec![3, 1, 4, 3, 5]);
+        let was_cut = fuse.swap(NEVER, Relaxed) < 1;
+        t.sets(&set, vec![5, 5]);
+        assert_eq!(t.outcome(), "ok", "cut after {comparisons}: {:#?}", t.states());
+        let seen = diary.news();
+        let all = ["[10, 20]", "[30, 10, 40, 30, 50]", "[50, 50]"];
+        assert!(seen.iter().all(|list| all.contains(&list.as_str())), "cut after {comparisons}: {seen:?}");
+        was_cut
+    };
+    let cuts = (1..1000).take_while(|comparisons| cut_after(*comparisons)).count();
+    assert!((10..999).contains(&cuts), "{cuts} comparisons were made");
 }
 
 /// A value that can't be copied where it is odd.
@@ -207,16 +293,36 @@ fn a_body_that_needs_what_is_not_bound_does_nothing_at_all() {
         }
     }
 
-    let t = testing::drive(|| {
-        let list = constant(vec!["a".to_owned()]);
-        let each = list.each("n", |n| {
-            let needy = ci_core::current::build_with(n, "", "needy", |_: &Needy, n: &String| n.clone());
-            all([build(n).ignore(), needy])
+    struct NeedyHead;
+
+    impl ci_core::Monitor for NeedyHead {
+        type Value = u8;
+        type Watch = Never;
+
+        fn label(&self) -> String {
+            "needy".to_owned()
+        }
+
+        async fn watch(&self) -> Never {
+            unreachable!("nothing is bound")
+        }
+
+        async fn read(&self) -> Result<u8, ci_core::OpError> {
+            unreachable!("nothing is bound")
+        }
+    }
+
+    let operation = |n: &Current<String>| build_with(n, "", "needy", |_: &Needy, n: &String| n.clone());
+    let monitor =
+        |_: &Current<String>| monitor_with("needy", |all| all.get::<Client>("").map(|_| NeedyHead)).ignore();
+    for needy in [operation as fn(&Current<String>) -> Current<()>, monitor] {
+        let t = testing::drive(|| {
+            let list = constant(vec!["a".to_owned()]);
+            list.each("n", move |n| all([build(n).ignore(), needy(n)])).ignore()
         });
-        each.ignore()
-    });
-    assert_eq!(t.running(), Vec::<String>::new(), "not half of it");
-    assert!(t.outcome().starts_with("failed: needy: the engine has no Client"), "{}", t.outcome());
+        assert_eq!(t.running(), Vec::<String>::new(), "not half of it");
+        assert!(t.outcome().starts_with("failed: needy: the engine has no Client"), "{}", t.outcome());
+    }
 }
 
 #[test]
@@ -246,8 +352,11 @@ fn a_job_is_told_of_operations_only() {
     assert_eq!(job(&t), "ok", "it has a job though it has no value");
     t.completes("build", "image:1");
     assert_eq!(t.outcome(), "ok");
-    for other in [active(Activity::Running), constant(1_u8).and(&constant(2)).map(|_| 3)] {
-        let t = testing::drive(move || other.job().ignore());
+    let tested = build(&constant("1a2b3c4".to_owned()));
+    let pair = constant(1_u8).and(&constant(2)).map(|_| 3);
+    for other in [active(Activity::Running), pair, constant(1).gate(&tested)] {
+        let mut t = testing::drive(move || other.job().ignore());
         assert_eq!(t.outcome(), "failed: no operation: it has no job");
+        t.leaves_the_rest();
     }
 }

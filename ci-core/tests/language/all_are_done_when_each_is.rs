@@ -36,10 +36,21 @@ fn labelled_failures_are_told_together() {
         "failed: A, B failed: ENOSPACE"
     );
     assert_eq!(told(vec![("A", red("apk")), ("B", red("apt"))]), "failed: A, B failed");
+    assert_eq!(told(vec![("A", red("apk")), ("B", red("apt")), ("C", red("apk"))]), "failed: A, B, C failed");
     assert_eq!(told(vec![("A", constant(())), ("B", red("apt"))]), "failed: B failed: apt");
     assert_eq!(told(vec![("A", constant(()))]), "ok");
-    let many = (0..30).map(|_| ("A", full())).collect();
-    assert!(told(many).ends_with("A and 10 more failed: ENOSPACE"));
+}
+
+#[test]
+fn of_many_labelled_failures_twenty_are_named() {
+    let names = |count: u32| (1..=count).map(|nth| format!("test {nth}"));
+    let told = |count| {
+        testing::drive(move || all_labelled(names(count).map(|name| (name, red("ENOSPACE"))))).outcome()
+    };
+    let twenty = names(20).collect::<Vec<_>>().join(", ");
+    assert_eq!(told(20), format!("failed: {twenty} failed: ENOSPACE"));
+    assert_eq!(told(21), format!("failed: {twenty} and 1 more failed: ENOSPACE"));
+    assert_eq!(told(30), format!("failed: {twenty} and 10 more failed: ENOSPACE"));
 }
 
 #[test]

@@ -11,11 +11,14 @@ mod words;
 
 mod a_body_is_made_anew_for_a_new_value_only;
 mod a_constant_never_changes;
+mod a_current_is_printed_by_what_it_is;
 mod a_failure_can_be_said_in_other_words_or_be_a_value;
 mod a_function_runs_once_for_each_new_value;
 mod a_gate_holds_back_a_value_and_not_the_work;
 mod a_list_whose_source_fails_keeps_its_elements;
 mod a_panic_is_its_nodes_failure;
+mod a_result_is_used_for_its_time_and_then_made_again;
+mod a_timer_has_only_times_that_there_are;
 mod a_value_that_need_not_be_there;
 mod all_are_done_when_each_is;
 mod an_element_lasts_as_long_as_its_key;
@@ -23,6 +26,7 @@ mod counts_are_kept_as_things_move;
 mod names_stay_when_other_parts_change;
 mod of_several_reasons_the_first_failure_is_told;
 mod pictures_show_what_there_would_be;
+mod the_outcome_of_the_value_before_serves_if_the_operation_says_so;
 mod what_is_used_twice_is_one_node;
 
 /// What happened, in order.

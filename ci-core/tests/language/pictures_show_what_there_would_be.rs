@@ -26,8 +26,50 @@ fn of_a_list_that_is_not_known_and_of_an_empty_one() {
     t.sets(&set, Ok(vec!["live".to_owned()]));
     assert_eq!(labels(&t), shown("live"));
     assert_eq!(t.running(), ["build site@live"]);
+    t.sets(&set, Err(failed(FailureKind::Transient, "away")));
+    assert_eq!(labels(&t), shown("live"), "what stays is there");
+    t.sets(&set, Err(failed(FailureKind::Skipped, "there is no such list")));
+    assert_eq!(labels(&t), shown("(each item)"));
     t.sets(&set, Ok(Vec::new()));
     assert_eq!(labels(&t), shown("(empty list)"));
+}
+
+/// Nobody knows what such a list says: so it is as good as one that was not read yet.
+#[test]
+fn of_a_list_that_names_two_things_alike_too() {
+    let (set, list) = input("list", vec![(1, 'a'), (1, 'b')]);
+    let mut t =
+        testing::drive(move || list.each_by("entry", |(key, _)| *key, |entry| entry.ignore()).ignore());
+    let shown = |t: &testing::Driven| {
+        let elements = t.snapshot().groups.iter().filter(|group| group.kind == GroupKind::Element);
+        elements.map(|group| group.label.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&t), ["(each item)"]);
+    t.sets(&set, vec![(1, 'a')]);
+    assert_eq!(shown(&t), ["1"]);
+    t.sets(&set, vec![(1, 'a'), (1, 'b')]);
+    assert_eq!(shown(&t), ["1"], "it keeps what it had");
+    t.sets(&set, Vec::new());
+    assert_eq!(shown(&t), ["(empty list)"]);
+}
+
+/// What has all that it needs, also outside a list, waits for an element of it all the same.
+#[test]
+fn of_a_list_without_elements_nothing_is_about_to_run() {
+    let (set, list) = maybe("branches", Err(failed(FailureKind::Transient, "away")));
+    let mut t = testing::drive(move || {
+        let pinned = constant("pinned".to_owned());
+        list.each("branch", move |_: &ci_core::Current<String>| build_on("base image", &pinned)).ignore()
+    });
+    assert_eq!(t.state("base image"), "waiting for (each item)");
+    t.sets(&set, Ok(Vec::new()));
+    assert_eq!(t.state("base image"), "waiting for (empty list)");
+    t.sets(&set, Ok(vec!["live".to_owned()]));
+    assert_eq!(
+        (t.state("base image"), t.running()),
+        ("running".to_owned(), vec!["build site@pinned".to_owned()])
+    );
+    t.leaves_the_rest();
 }
 
 #[test]
@@ -74,13 +116,21 @@ fn contexts_come_before_all_that_is_made_in_them() {
 
 #[test]
 fn what_is_made_later_in_a_context_stands_in_it_too() {
-    let t = testing::drive(|| {
-        let list = constant(vec!["x"]);
-        within(&labelled("a", 1), || list.each("n", |_| within(&labelled("b", 2), || labelled("c", 3))))
-            .ignore()
+    let late = |label: &'static str| within(&labelled("b", 2), || labelled(label, 3));
+    let t = testing::drive(move || {
+        let (list, tag) = (constant(vec!["x"]), constant(Some("v1.2")));
+        within(&labelled("a", 1), || {
+            all([
+                list.each("n", move |_| late("of an element")).ignore(),
+                tag.map_some("tag", move |_| late("of an option")).ignore(),
+                tag.bind("part", move |_| late("of a bind")).ignore(),
+            ])
+        })
     });
-    let before: Vec<_> = called(&t, "c").context.iter().map(|at| &*t.snapshot().nodes[*at].label).collect();
-    assert_eq!(before, ["b", "a"]);
+    for late in ["of an element", "of an option", "of a bind"] {
+        let before = called(&t, late).context.iter().map(|at| &*t.snapshot().nodes[*at].label);
+        assert_eq!(before.collect::<Vec<_>>(), ["b", "a"], "{late}");
+    }
 }
 
 #[test]

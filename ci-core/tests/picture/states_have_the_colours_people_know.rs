@@ -3,6 +3,7 @@
 use ci_core::current::Activity;
 use ci_core::engine::NodeState;
 use ci_core::picture::Standing;
+use ci_core::{Failure, FailureKind};
 
 use crate::support::{Pipeline, failure};
 
@@ -66,6 +67,17 @@ fn a_label_that_leads_to_a_job_ends_with_how_that_stands() {
     let mut without = states();
     without.snapshot.nodes.iter_mut().for_each(|node| node.job = None);
     assert_eq!(without.picture().boxes().next().map(|boxed| boxed.title()).as_deref(), Some("ok"));
+
+    let mut it = Pipeline::default();
+    let old = it.op("old", &[]);
+    it.snapshot.nodes[old].stale = Some("no route".to_owned());
+    for kind in [FailureKind::Cancelled, FailureKind::Superseded, FailureKind::Skipped] {
+        let node = it.op(&kind.to_string(), &[]);
+        it.set(node, NodeState::Failed { failure: Failure { kind, ..failure("why") } });
+    }
+    let picture = it.picture();
+    let titles: Vec<_> = picture.boxes().map(|boxed| boxed.title()).collect();
+    assert_eq!(titles, ["old ✔", "cancelled ✗", "superseded", "skipped"]);
 }
 
 #[test]
@@ -79,6 +91,18 @@ fn a_value_that_is_renewed_has_both_colours() {
     let boxed = picture.boxes().next().expect("a box");
     assert_eq!((boxed.standing, boxed.refreshing), (Standing::Ok, Some(Standing::Running)));
     assert_eq!(boxed.says, "ok, being renewed");
+
+    // Also if nobody knows whether it still holds.
+    it.snapshot.nodes[node].stale = Some("no route".to_owned());
+    let picture = it.picture();
+    assert!(picture.dot().contains("fillcolor=\"#ffa500:#eee8aa\""), "{}", picture.dot());
+
+    // And behind a closed box.
+    it.snapshot.nodes[node].stale = None;
+    it.collapse(("repo", "site"), node, &[]);
+    let picture = it.picture();
+    assert!(picture.boxes().all(|boxed| boxed.label == "site"), "{}", picture.dot());
+    assert!(picture.dot().contains("fillcolor=\"#ffa500:#90ee90\""), "{}", picture.dot());
 }
 
 /// Before anything ran, the same picture is there: everything waits.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -17,11 +17,19 @@ pub struct Cut {
     steps: Mutex<Vec<(u64, u64)>>,
     /// How many of the bytes of each file (by inode) were synced.
     synced: Mutex<HashMap<u64, u64>>,
+    /// The names that were given since their folder was synced, and what each was before.
+    named: Mutex<Vec<(PathBuf, Option<PathBuf>)>>,
 }
 
 impl Cut {
     pub fn after(bytes: u64) -> Self {
-        Self { left: Mutex::new(bytes), given: bytes, steps: Mutex::default(), synced: Mutex::default() }
+        Self {
+            left: Mutex::new(bytes),
+            given: bytes,
+            steps: Mutex::default(),
+            synced: Mutex::default(),
+            named: Mutex::default(),
+        }
     }
 
     /// How much it would still do.
@@ -45,6 +53,18 @@ impl Cut {
         }
     }
 
+    /// What a power cut may leave besides: takes away names, too, whose folder was not synced since they were given. That
+    /// a file was removed is not taken back.
+    pub fn lose_names_that_were_not_synced(&self) {
+        for (path, before) in std::mem::take(&mut *self.named.lock().unwrap()).into_iter().rev() {
+            let lost = match before {
+                Some(before) => std::fs::rename(path, before),
+                None => std::fs::remove_file(path),
+            };
+            assert!(lost.is_ok() || lost.is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+        }
+    }
+
     fn spend(&self, wanted: u64) -> io::Result<u64> {
         let mut left = self.left.lock().unwrap();
         let spent = wanted.min(*left);
@@ -58,6 +78,7 @@ impl Cut {
 impl Disk for Cut {
     fn create(&self, path: &Path) -> io::Result<File> {
         self.spend(1)?;
+        self.named.lock().unwrap().push((path.to_owned(), None));
         RealDisk.create(path)
     }
 
@@ -80,6 +101,7 @@ impl Disk for Cut {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.spend(1)?;
+        self.named.lock().unwrap().push((to.to_owned(), Some(from.to_owned())));
         RealDisk.rename(from, to)
     }
 
@@ -90,6 +112,7 @@ impl Disk for Cut {
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
         self.spend(1)?;
+        self.named.lock().unwrap().retain(|(named, _)| named.parent() != Some(path));
         RealDisk.sync_folder(path)
     }
 }

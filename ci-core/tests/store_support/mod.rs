@@ -25,6 +25,11 @@ pub fn job(n: u32) -> JobId {
 }
 
 pub fn intent(op: &str, of: u32, n: u32, epoch: u64) -> Record {
+    renewal(op, of, n, None, epoch)
+}
+
+/// An attempt that is to renew what that job made.
+pub fn renewal(op: &str, of: u32, n: u32, renews: Option<JobId>, epoch: u64) -> Record {
     Record::Intent(Intent {
         job: job(n),
         op: op.to_owned(),
@@ -33,6 +38,8 @@ pub fn intent(op: &str, of: u32, n: u32, epoch: u64) -> Record {
         desired: json!([n]),
         summary: format!("{op} {of}, for the {n}th time \u{1f980}"),
         attempt: 1,
+        build: 0,
+        renews,
         epoch,
         queued_at_ms: 1000 + u64::from(n),
         started_at_ms: 2000 + u64::from(n),
@@ -44,12 +51,17 @@ pub fn handle(n: u32, text: &str) -> Record {
 }
 
 pub fn outcome(n: u32, ok: bool, epoch: u64) -> Record {
-    let failure = Failure {
-        kind: FailureKind::Permanent,
+    ended(n, if ok { None } else { Some(FailureKind::Permanent) }, epoch)
+}
+
+/// A job that ended with a value, or failed in this way.
+pub fn ended(n: u32, failed: Option<FailureKind>, epoch: u64) -> Record {
+    let failure = failed.map(|kind| Failure {
+        kind,
         message: format!("step {n} failed"),
         hint: Some("look at the log".to_owned()),
-    };
-    let result = if ok { Ok(json!({ "value": n })) } else { Err(failure) };
+    });
+    let result = failure.map_or(Ok(json!({ "value": n })), Err);
     Record::Outcome(Outcome { job: job(n), epoch, finished_at_ms: 3000 + u64::from(n), result })
 }
 
@@ -64,7 +76,13 @@ pub fn approved(op: &str, of: u32, desired: u32) -> Record {
 }
 
 pub fn invalidated(op: &str, of: u32, why: &str) -> Record {
-    Record::Invalidated(Invalidated { op: op.to_owned(), key: key(of), why: why.to_owned(), at_ms: 6 })
+    declined(op, of, why, false)
+}
+
+/// What is declined may serve until there is another.
+pub fn declined(op: &str, of: u32, why: &str, serves: bool) -> Record {
+    let why = why.to_owned();
+    Record::Invalidated(Invalidated { op: op.to_owned(), key: key(of), why, serves, at_ms: 6 })
 }
 
 /// Appends and waits.
@@ -84,6 +102,12 @@ pub struct Answers {
     pub ok: Vec<JobRecord>,
     pub builds: Vec<JobRecord>,
     pub second: Vec<JobRecord>,
+    pub declined: Vec<JobRecord>,
+    /// By key.
+    pub histories: Vec<Vec<JobRecord>>,
+    /// Those whose number begins with 1, before the newest of all.
+    pub first: Vec<JobRecord>,
+    pub ops: Vec<String>,
 }
 
 pub fn each_key() -> impl Iterator<Item = (&'static str, u32)> {
@@ -115,6 +139,25 @@ pub fn answers(store: &Store) -> Answers {
             before: all.first().map(|newest| newest.intent.job.clone()),
             ..JobFilter::default()
         }),
+        declined: jobs(JobFilter { declined: true, ..JobFilter::default() }),
+        histories: each_key()
+            .map(|(op, of)| {
+                let of_key =
+                    JobFilter { op: Some(op.to_owned()), key: Some(key(of)), ..JobFilter::default() };
+                let failed = JobFilter { state: Some(JobState::Failed), ..of_key.clone() };
+                let history = jobs(of_key);
+                let expected: Vec<_> =
+                    history.iter().filter(|job| job.state() == JobState::Failed).cloned().collect();
+                assert_eq!(jobs(failed), expected);
+                history
+            })
+            .collect(),
+        first: jobs(JobFilter {
+            id: Some("2026-11-20/00000".to_owned()),
+            before: all.first().map(|newest| newest.intent.job.clone()),
+            ..JobFilter::default()
+        }),
+        ops: store.ops(),
         second: jobs(JobFilter { text: Some("THE 2TH".to_owned()), ..JobFilter::default() }),
         jobs: all,
     }

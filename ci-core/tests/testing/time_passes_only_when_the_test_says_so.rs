@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ci_core::current::daily;
 use ci_core::op::TIMEOUT_DEFAULT;
-use ci_core::{ATTEMPTS_MAX, OpError, RETRY_DELAY_MIN, testing};
+use ci_core::{ATTEMPTS_MAX, Engine, Level, OpError, RETRY_DELAY_MIN, testing};
 
 use crate::words::{build, head};
 
@@ -31,6 +31,20 @@ fn a_passing_failure_is_tried_again_at_its_time() {
 fn an_operation_that_is_never_answered_runs_out_of_time() {
     let mut t = testing::drive(|| build(&head("site")).ignore());
     t.reads("head of site", "1".to_owned());
+    t.advances(TIMEOUT_DEFAULT - MOMENT);
+    assert_eq!(t.state("build"), "running");
+    t.advances(2 * MOMENT);
+    assert!(t.state("build").starts_with("failed: site@1 took longer than 3600s"), "{}", t.state("build"));
+}
+
+#[test]
+fn who_waits_to_be_let_in_has_all_of_its_time_afterwards() {
+    let guarded = |engine: Engine| engine.confirm(Some(Level::Harmless));
+    let mut t = testing::drive_with(guarded, || build(&head("site")).ignore());
+    t.reads("head of site", "1".to_owned());
+    t.advances(2 * TIMEOUT_DEFAULT);
+    assert_eq!(t.state("build"), "waiting for confirmation");
+    t.approves("build");
     t.advances(TIMEOUT_DEFAULT - MOMENT);
     assert_eq!(t.state("build"), "running");
     t.advances(2 * MOMENT);

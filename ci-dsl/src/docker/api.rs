@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ci_core::OpError;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use reqwest::{Client, Method, Response, StatusCode, Upgraded, Url};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use tracing::Instrument as _;
@@ -277,6 +277,27 @@ impl Api {
         tokio::time::timeout(deadline, read).await.unwrap_or(Ok(false))
     }
 
+    /// A connection on which both ends speak `protocol` from then on.
+    pub(super) async fn upgraded(
+        &self,
+        path: &str,
+        protocol: &'static str,
+        mut headers: HeaderMap,
+    ) -> Result<Upgraded, ApiError> {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static(protocol));
+        let mut url = self.base.clone();
+        url.set_path(path);
+        let work = async {
+            let answer = self.http.post(url).headers(headers).send().await.map_err(|e| self.broken(&e))?;
+            match answer.status() {
+                StatusCode::SWITCHING_PROTOCOLS => answer.upgrade().await.map_err(|e| self.broken(&e)),
+                _ => Err(self.refused(answer).await),
+            }
+        };
+        self.in_time(CALL_TIMEOUT, work).instrument(Self::span(&Method::POST, path)).await
+    }
+
     /// The engine's address as its command line takes it, where it is not this machine's: `-H tcp://host:port `.
     pub fn as_flag(&self) -> String {
         if self.place.starts_with("unix://") { String::new() } else { format!("-H {} ", self.place) }
@@ -309,17 +330,23 @@ impl Api {
     ) -> Result<Response, ApiError> {
         let version = self.version.get_or_try_init(|| self.negotiate()).await?;
         let answer = self.request(method, &format!("/v{version}{path}"), query, body, auth).await?;
+        if answer.status().is_success() { Ok(answer) } else { Err(self.refused(answer).await) }
+    }
+
+    /// What an answer says that is none.
+    async fn refused(&self, answer: Response) -> ApiError {
         let status = answer.status();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let message = match parsed(&self.body(answer).await?) {
+        let body = match self.body(answer).await {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
+        let message = match parsed(&body) {
             Ok(Value::Object(said)) if said.get("message").is_some_and(Value::is_string) => {
                 said["message"].as_str().unwrap_or_default().to_owned()
             }
             _ => "it did not say why".to_owned(),
         };
-        Err(refusal(status, message))
+        refusal(status, message)
     }
 
     async fn request(

@@ -4,9 +4,12 @@
 //! engine answers when it has read all of it, and may then be silent for as long as a step takes; so only the whole
 //! build has a time limit. A build lives as long as its connection: dropping [`build`] stops its processes. There is
 //! nothing to find again after a crash but the result, under the tag that the caller chose by the key.
+//!
+//! Secrets reach it through its session, and stay out of all that is kept: an argument that holds one is refused.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::{Component, Path};
@@ -15,28 +18,31 @@ use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
 use bollard::models::BuildInfoAux;
-use bollard::query_parameters::{BuildImageOptions, BuilderVersion};
+use bollard::query_parameters::BuildImageOptions;
 use bytes::Bytes;
+use ci_core::secret::{Secret, Secrets};
 use ci_core::{FailureKind, Job, OpError};
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use tracing::Instrument as _;
 
 use self::progress::Progress;
+use self::session::{Answers, Session, as_buildkit};
 use super::client::{Docker, outside};
-use super::credentials::{self, Keyring};
+use super::credentials::Keyring;
 use super::failure;
 use super::image::{self, Image};
 use super::reference::{ImageId, Reference};
 
 mod frontend;
 mod progress;
+mod session;
 
 /// What to build, and how far to go for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildOptions {
     /// The Dockerfile's path inside the context: `Dockerfile`.
     pub dockerfile: String,
-    /// Build arguments. They stay readable in the image: never a secret.
+    /// Build arguments. They stay readable in the image: one that holds a secret is refused.
     pub args: BTreeMap<String, String>,
     /// `linux/arm64`; `None` takes the engine's own.
     pub platform: Option<String>,
@@ -96,6 +102,40 @@ impl BuildOptions {
     }
 }
 
+/// What a build is told that nothing tells on: neither the image and its history nor the log.
+#[derive(Clone, Default)]
+pub struct Confided {
+    /// What private base images need.
+    pub keyring: Keyring,
+    /// What steps may mount, by id. One that mounts another fails.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+impl Confided {
+    fn check(&self) -> Result<(), OpError> {
+        let is_sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        match self.secrets.keys().find(|id| id.is_empty() || !id.bytes().all(is_sound)) {
+            Some(id) => Err(OpError::permanent(format!("docker build: {id:?} can't be the id of a secret"))
+                .with_hint("use letters, digits, '.', '_' and '-'")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses build arguments that hold one of these: they stay in the image.
+pub(super) fn check_args(args: &BTreeMap<String, String>, secrets: &Secrets) -> Result<(), OpError> {
+    match args.iter().find(|(_, value)| secrets.text(value) != value.as_str()) {
+        Some((name, _)) => Err(OpError::permanent(format!(
+            "docker build: the build argument {name} holds a secret, and arguments stay in the image"
+        ))
+        .with_hint(
+            "give the build the secret itself, by `.secret(\"id\", \"name\")`, and let the step that needs it mount it: \
+             `RUN --mount=type=secret,id=id`",
+        )),
+        None => Ok(()),
+    }
+}
+
 fn is_arg_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
@@ -105,8 +145,7 @@ fn is_arg_name(name: &str) -> bool {
 /// Builds, with the steps and their output in the job's log as they come.
 ///
 /// `dockerfile` is the Dockerfile's text if the caller has it: one that selects a frontend of its own (`# syntax=`)
-/// is refused. `context` is a tar; an error in it ends the build and is told as the context's. `keyring` holds what
-/// private base images need.
+/// is refused. `context` is a tar; an error in it ends the build and is told as the context's.
 ///
 /// # Errors
 ///
@@ -118,9 +157,12 @@ pub async fn build(
     options: &BuildOptions,
     dockerfile: Option<&str>,
     context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-    keyring: &Keyring,
+    confided: &Confided,
 ) -> Result<Image, OpError> {
+    let secrets = job.log().secrets();
     options.check(dockerfile)?;
+    confided.check()?;
+    check_args(&options.args, secrets)?;
     let what = format!("build {}", options.tag);
     let context_failed = Arc::new(OnceLock::new());
     let seen = Arc::clone(&context_failed);
@@ -128,12 +170,15 @@ pub async fn build(
         // Only the first one counts: sending stops there.
         seen.get_or_init(|| error.to_string());
     });
-    let mut progress = Progress::default();
+    let mut progress = Progress::masking(secrets);
+    // Two sessions of one name on one engine would serve each other's requests.
+    let id = format!("ci-{}-{:016x}", job.id().as_str().replace('/', "-"), RandomState::new().hash_one(0));
+    let session = job.cancellable(Session::open(docker, &id, confided)).await?;
+    let answers = session.answers().clone();
     let steps = async {
-        let engine = docker.engine().await?.with_timeout(options.timeout);
-        let keys = Some(credentials::for_build(keyring));
+        let engine = docker.engine().await?.with_timeout(options.timeout).with_request_modifier(as_buildkit);
         let body = bollard::body_try_stream(context);
-        let mut steps = engine.build_image(for_engine(options, job), keys, Some(body));
+        let mut steps = engine.build_image(for_engine(options, id), None, Some(body));
         while let Some(step) = steps.next().await {
             if let Some(BuildInfoAux::BuildKit(status)) = step?.aux {
                 job.write(&progress.on(&status));
@@ -141,7 +186,13 @@ pub async fn build(
         }
         Ok::<(), ApiError>(())
     };
-    let limited = tokio::time::timeout(options.timeout, steps.instrument(outside(&what)));
+    let answered = async {
+        tokio::select! {
+            ended = steps => ended,
+            never = session.serve().then(|()| pending()) => never,
+        }
+    };
+    let limited = tokio::time::timeout(options.timeout, answered.instrument(outside(&what)));
     let ended = job.cancellable(async { Ok(limited.await) }).await;
     job.write(progress.end_of_line());
     match ended? {
@@ -151,7 +202,7 @@ pub async fn build(
             return Err(OpError::transient(format!("docker build: the context can't be read: {cause}")));
         }
         Ok(Err(error)) => {
-            let failure = told(docker, &what, &progress, error);
+            let failure = told(docker, &what, &progress, &answers, masked(error, secrets));
             // An engine that is being stopped fails a step in any way; by then it lets nobody in any more.
             if failure.kind() == FailureKind::Permanent {
                 Docker::new(docker.context(), docker.host().clone()).ping().await?;
@@ -177,11 +228,8 @@ pub async fn is_valid(docker: &Docker, tag: &Reference, id: &ImageId) -> Result<
     Ok(image::inspect(docker, tag).await?.is_some_and(|image| image.id == *id))
 }
 
-fn for_engine(options: &BuildOptions, job: &Job) -> BuildImageOptions {
+fn for_engine(options: &BuildOptions, session: String) -> BuildImageOptions {
     let args: HashMap<_, _> = options.args.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    // Two sessions of one name on one engine would serve each other's requests for credentials.
-    let session =
-        format!("ci-{}-{:016x}", job.id().as_str().replace('/', "-"), RandomState::new().hash_one(0));
     BuildImageOptions {
         dockerfile: options.dockerfile.clone(),
         t: Some(options.tag.to_string()),
@@ -192,17 +240,36 @@ fn for_engine(options: &BuildOptions, job: &Job) -> BuildImageOptions {
         buildargs: Some(args),
         platform: options.platform.clone().unwrap_or_default(),
         target: options.target.clone().unwrap_or_default(),
-        version: BuilderVersion::BuilderBuildKit,
         session: Some(session),
         ..Default::default()
     }
 }
 
+/// Before anything is cut off it: nobody would know the rest of a secret.
+fn masked(error: ApiError, secrets: &Secrets) -> ApiError {
+    match error {
+        ApiError::DockerStreamError { error } => {
+            ApiError::DockerStreamError { error: secrets.text(&error).into_owned() }
+        }
+        other => other,
+    }
+}
+
 /// What a failed build means. Only a step's own words decide when there are some: the engine's error repeats the
 /// Dockerfile's text, which may say anything.
-fn told(docker: &Docker, what: &str, progress: &Progress, error: ApiError) -> OpError {
+fn told(docker: &Docker, what: &str, progress: &Progress, answers: &Answers, error: ApiError) -> OpError {
     if !matches!(error, ApiError::DockerStreamError { .. }) {
         return docker.failure(what, error);
+    }
+    if let Some(id) = answers.refused() {
+        let id = failure::shortened(id);
+        return OpError::permanent(format!(
+            "docker build: a step mounts the secret {id:?}, which the build is not given"
+        ))
+        .with_hint(format!(
+            "add `.secret({id:?}, …)` to the Dockerfile's entry, with the name of one of the engine's"
+        ))
+        .with_source(error);
     }
     match progress.failed_step() {
         Some(step) => {

@@ -9,6 +9,8 @@
 //! - *The engine goes away while the work runs*: we wait for it ([`Containers::ENGINE_ABSENT_MAX`]). Work that it took
 //!   down with it ended by a signal; that is the machinery's failure, not the work's. Work that ended by itself
 //!   meanwhile counts.
+//! - *The engine and we go away together*, as when the machine is started anew: nobody saw how the work ended. If it was by
+//!   a signal it is not found again, and so runs again.
 //! - *The time limit and the end of the work at the same moment*: what ran for the limit or longer timed out.
 
 use std::collections::HashMap;
@@ -18,13 +20,14 @@ use std::time::Duration;
 use bollard::errors::Error as ApiError;
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HostConfig,
-    HostConfigLogConfig,
+    HostConfigLogConfig, ResourcesUlimits,
 };
 use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptions, RemoveContainerOptions, StopContainerOptions,
     WaitContainerOptions,
 };
-use ci_core::executor::{Executor, Exit, Network, Output, Work, WorkId};
+use bytes::Bytes;
+use ci_core::executor::{Executor, Exit, Output, Work, WorkId};
 use ci_core::{JobId, OpError};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -37,6 +40,7 @@ use super::client::{Docker, outside};
 use super::failure;
 
 mod exit;
+mod files;
 mod log;
 
 /// Runs work in containers of one engine.
@@ -54,6 +58,8 @@ const ATTEMPT: &str = "ci.attempt";
 const EPOCH: &str = "ci.epoch";
 /// The state directory whose jobs it belongs to: others on this engine are left alone.
 const OWNER: &str = "ci.owner";
+/// What the engine calls the limit of a file's size.
+const FILE_SIZE: &str = "fsize";
 /// Its time limit, milliseconds.
 const TIMEOUT: &str = "ci.timeout-ms";
 
@@ -65,6 +71,8 @@ impl Containers {
     /// The engine's log of one container, as it is on disk: beyond it the oldest quarter is dropped. Whoever follows
     /// from the beginning misses nothing; who comes back after that finds a gap.
     const LOG_FILES: (&str, &str) = ("4", "256m");
+    /// What is kept in `/dev/shm`, bytes. It counts as memory, too.
+    const SHARED_MEMORY_BYTES: i64 = 64 << 20;
     const ENGINE_POLL: Duration = Duration::from_millis(500);
 
     /// An executor on `docker`. `owner` tells the containers of one state directory from those of others.
@@ -160,23 +168,28 @@ impl Containers {
             (OWNER, self.owner.clone()),
             (TIMEOUT, limits.timeout.as_millis().to_string()),
         ];
-        let (files, file_size) = Self::LOG_FILES;
-        let log = [("max-file", files), ("max-size", file_size)];
-        let network = match work.network {
-            Network::None => "none",
-            Network::Outside => "bridge",
-        };
+        let (log_files, log_file_size) = Self::LOG_FILES;
+        let log = [("max-file", log_files), ("max-size", log_file_size)];
+        let files = i64::try_from(limits.file_bytes).unwrap_or(i64::MAX);
+        let ulimits = [(FILE_SIZE, files), ("core", 0)].map(|(name, limit)| ResourcesUlimits {
+            name: Some(name.to_owned()),
+            soft: Some(limit),
+            hard: Some(limit),
+        });
         let host = HostConfig {
             memory: Some(memory),
             // Memory and swap together: equal values mean no swap.
             memory_swap: Some(memory),
             pids_limit: Some(limits.pids.into()),
+            shm_size: Some(Self::SHARED_MEMORY_BYTES),
+            ulimits: Some(ulimits.into()),
             nano_cpus: limits.milli_cpus.map(|milli| i64::from(milli) * 1_000_000),
             // Reaps orphans, and passes signals on to commands that would ignore them as process 1.
             init: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            network_mode: Some(network.to_owned()),
+            network_mode: Some("none".to_owned()),
+            ipc_mode: Some("private".to_owned()),
             // Whatever the engine's default is: output is read back from this log.
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),
@@ -249,6 +262,14 @@ impl Containers {
         Ok((found, state))
     }
 
+    /// Whether the engine lets us in. One that is being stopped, and takes its containers down, still answers those who
+    /// are in.
+    async fn knock(&self) -> Result<(), OpError> {
+        Docker::new(self.docker.context(), self.docker.host().clone()).ping().await?;
+        // A connection of ours that broke meanwhile is not met by what comes next.
+        self.docker.ping().await
+    }
+
     /// [`Containers::state`], waiting for an engine that is away. The flag says whether it was.
     async fn state_when_back(
         &self,
@@ -257,7 +278,7 @@ impl Containers {
         let give_up = Instant::now() + Self::ENGINE_ABSENT_MAX;
         let mut was_away = false;
         loop {
-            match self.docker.ping().await {
+            match self.knock().await {
                 Ok(()) => break,
                 Err(error) if Instant::now() >= give_up => return Err(error),
                 Err(_) => was_away = true,
@@ -355,6 +376,10 @@ impl Executor for Containers {
         log::read(self, id, from)
     }
 
+    fn files<'a>(&'a self, id: &'a WorkId, path: &'a str) -> BoxStream<'a, Result<Bytes, OpError>> {
+        files::read(self, id, path)
+    }
+
     fn cancel<'a>(&'a self, id: &'a WorkId) -> BoxFuture<'a, Result<(), OpError>> {
         self.stop(id).boxed()
     }
@@ -365,11 +390,15 @@ impl Executor for Containers {
 
     fn adopt<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<Option<WorkId>, OpError>> {
         async move {
-            let found = self.find(job).await?;
-            if let Some(id) = &found {
-                self.start(id).await?;
+            let Some(id) = self.find(job).await? else { return Ok(None) };
+            let (found, state) = self.state(&id).await?;
+            if !is_alive(&state) && exit_of(&found, &state, None, true).is_err() {
+                tracing::info!(work = %id, %job, "it was ended as an engine ends what it takes down: it is run again");
+                self.remove(&id).await?;
+                return Ok(None);
             }
-            Ok(found)
+            self.start(&id).await?;
+            Ok(Some(id))
         }
         .boxed()
     }

@@ -1,6 +1,6 @@
 //! Who we are to a registry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bollard::BollardRequest;
 use bollard::auth::DockerCredentials;
@@ -17,8 +17,9 @@ pub struct Credentials {
 /// Credentials by registry, as [`super::reference::Repository::registry`] names it.
 pub type Keyring = BTreeMap<String, Credentials>;
 
-/// The name under which the Docker Hub's credentials are asked for, for historical reasons.
+/// The Docker Hub, for historical reasons, has another name for its credentials, and its host another one still.
 const HUB: (&str, &str) = ("docker.io", "https://index.docker.io/v1/");
+const HUB_HOST: &str = "registry-1.docker.io";
 
 impl Credentials {
     pub(super) fn for_engine(&self, registry: &str) -> DockerCredentials {
@@ -31,15 +32,9 @@ impl Credentials {
     }
 }
 
-/// For a build: BuildKit asks for them by the registry's host.
-pub(super) fn for_build(keyring: &Keyring) -> HashMap<String, DockerCredentials> {
-    keyring
-        .iter()
-        .map(|(registry, credentials)| {
-            let host = if registry == HUB.0 { HUB.1 } else { registry };
-            (host.to_owned(), credentials.for_engine(registry))
-        })
-        .collect()
+/// The registry that is meant by a host, which is what BuildKit asks by.
+pub(super) fn registry_of_host(host: &str) -> &str {
+    if host == HUB_HOST { HUB.0 } else { host }
 }
 
 /// The engine reads these headers as URL-safe base64 (RFC 4648, section 5); bollard 0.21 writes the standard one,

@@ -91,6 +91,8 @@ pub(super) fn of_text(text: &str) -> Option<(FailureKind, Option<&'static str>)>
         ("authentication required", FailureKind::Permanent, Some(LOG_IN)),
         ("access to the resource is denied", FailureKind::Permanent, Some(LOG_IN)),
         ("access denied", FailureKind::Permanent, Some(LOG_IN)),
+        ("unable to find user", FailureKind::Permanent, Some(USER)),
+        ("unable to find group", FailureKind::Permanent, Some(USER)),
         ("no such image", FailureKind::Permanent, Some("the image was removed: build or pull it again")),
         ("manifest unknown", FailureKind::Permanent, Some("the registry has no such tag or digest")),
         ("not found: manifest", FailureKind::Permanent, Some("the registry has no such tag or digest")),
@@ -109,6 +111,7 @@ pub(super) fn of_text(text: &str) -> Option<(FailureKind, Option<&'static str>)>
         ("client.timeout", FailureKind::Transient, None),
         ("context deadline exceeded", FailureKind::Transient, None),
     ];
+    const USER: &str = "let the image say a user that it has, or a number";
     const LOG_IN: &str = "give the registry's credentials, or ask for access to the repository";
     let text = text.to_ascii_lowercase();
     KNOWN.iter().find(|(word, ..)| text.contains(word)).map(|(_, kind, hint)| (*kind, *hint))
@@ -157,6 +160,7 @@ mod tests {
             (500, "Get \"http://h:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused", Transient),
             (500, "Head \"https://h/v2/a/manifests/b\": unauthorized: authentication required", Permanent),
             (500, "write /var/lib/docker/tmp/x: no space left on device", Infrastructure),
+            (500, "unable to find user app: no matching entries in passwd file", Permanent),
             (500, "something", Infrastructure),
             (503, "", Infrastructure),
         ] {

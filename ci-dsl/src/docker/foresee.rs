@@ -83,7 +83,7 @@ impl On {
         dockerfile: &Dockerfile,
     ) -> Result<Building, OpError> {
         let op = self.bound::<Build>(clients)?;
-        let key = op.key(commit, dockerfile);
+        let key = op.key(commit, dockerfile)?;
         let tag = build::mark(&key)?;
         let held = image::inspect(op.docker(), &tag).await?.map(|image| image.id);
         let what = foresee_build(op, &key, past).await?;
@@ -152,6 +152,6 @@ impl On {
     }
 
     fn bound<O: Bind>(&self, clients: &Bindings) -> Result<O, OpError> {
-        O::bind(clients, &self.0).map_err(|unbound| OpError::permanent(unbound.to_string()))
+        O::bind(clients, &self.engine).map_err(|unbound| OpError::permanent(unbound.to_string()))
     }
 }

@@ -1,7 +1,9 @@
 //! `docker run` for what it prints: its standard output is the value.
 
-use ci_core::executor::{Executor, Output, Source, Work};
+use ci_core::executor::{Executor, Output, Source, Work, WorkId};
 use ci_core::{Job, OpError};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
 use serde_json::Value as Json;
 
 use super::run::{Sink, again, start};
@@ -55,8 +57,8 @@ impl Sink for Stdout {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<String, OpError> {
-        String::from_utf8(std::mem::take(&mut self.bytes))
-            .map_err(|_| OpError::permanent("docker pread: the output is not UTF-8"))
+    fn value<'a>(&'a mut self, _: &'a dyn Executor, _: &'a WorkId) -> BoxFuture<'a, Result<String, OpError>> {
+        let text = String::from_utf8(std::mem::take(&mut self.bytes));
+        ready(text.map_err(|_| OpError::permanent("docker pread: the output is not UTF-8"))).boxed()
     }
 }

@@ -43,6 +43,10 @@ impl Probe {
 }
 
 async fn http(address: &str, port: u16, path: &str) -> Result<(), String> {
+    // Anything else would become a part of the host's name: `@evil.example`.
+    if !path.starts_with('/') {
+        return Err("the path that is asked for does not begin with /".to_owned());
+    }
     let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
     let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
     let sent = client.map_err(|e| e.to_string())?.get(format!("http://{host}:{port}{path}")).send().await;
@@ -60,5 +64,35 @@ impl std::fmt::Display for Probe {
             Self::Http { port, path } => write!(f, "GET :{port}{path}"),
             Self::Tcp { port } => write!(f, "connect :{port}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_but_the_task_is_asked_whatever_the_path() {
+        let task = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, elsewhere) = (task.local_addr().unwrap().port(), other.local_addr().unwrap());
+        let ask = async |path: String| Probe::Http { port, path }.ask("127.0.0.1").await;
+        let wrong = ask(format!("@{elsewhere}/")).await.unwrap_err();
+        assert!(wrong.contains("does not begin with /"), "{wrong}");
+
+        let asked = format!("//{elsewhere}/@x");
+        let serve = async {
+            let (mut client, _) = task.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let read = client.read(&mut request).await.unwrap();
+            client.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        };
+        let (answer, request) = tokio::join!(ask(asked.clone()), serve);
+        assert_eq!(answer, Ok(()));
+        assert!(request.starts_with(&format!("GET {asked} ")), "{request}");
     }
 }

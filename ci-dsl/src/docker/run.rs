@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use ci_core::executor::{Cause, Executor, Exit, Output, Work, WorkId};
 use ci_core::job::LogReader;
+use ci_core::secret::Masker;
 use ci_core::{Failure, Job, OpError};
-use futures::StreamExt as _;
+use futures::future::{BoxFuture, ready};
+use futures::{FutureExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -32,8 +34,8 @@ pub const LOG_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 ///
-/// [`ci_core::FailureKind::Permanent`] when it fails: the message names the exit code, the memory or the time limit,
-/// followed by the last lines of output. [`ci_core::FailureKind::Infrastructure`] when how it ended can't be known. A
+/// [`ci_core::FailureKind::Permanent`] when it fails: the message names the exit code, or the limit of memory, time or a
+/// file's size that it ran into, followed by the last lines of output. [`ci_core::FailureKind::Infrastructure`] when how it ended can't be known. A
 /// cancelled job's work is stopped and removed first.
 pub async fn run(executor: &dyn Executor, job: &Job, work: &Work) -> Result<(), OpError> {
     start(executor, job, work, &mut Discard).await.map(drop)
@@ -72,8 +74,12 @@ pub(super) trait Sink: Send {
     fn wants_all(&self) -> bool;
     /// The next piece.
     fn take(&mut self, output: &Output) -> Result<(), OpError>;
-    /// The value when the work has succeeded.
-    fn value(&mut self) -> Result<String, OpError>;
+    /// The value when the work has succeeded. It is still there.
+    fn value<'a>(
+        &'a mut self,
+        executor: &'a dyn Executor,
+        work: &'a WorkId,
+    ) -> BoxFuture<'a, Result<String, OpError>>;
 }
 
 struct Discard;
@@ -87,8 +93,8 @@ impl Sink for Discard {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<String, OpError> {
-        Ok(String::new())
+    fn value<'a>(&'a mut self, _: &'a dyn Executor, _: &'a WorkId) -> BoxFuture<'a, Result<String, OpError>> {
+        ready(Ok(String::new())).boxed()
     }
 }
 
@@ -153,7 +159,10 @@ async fn attend(
     let id = &running.work;
     let mut reading = Reading::resumed(job, running, sink).await?;
     let result = match reading.until_exit(executor, id).await {
-        Ok(exit) => verdict(exit, &reading.tail).and_then(|()| reading.sink.value()),
+        Ok(exit) => match verdict(exit, reading.last_lines()) {
+            Ok(()) => job.cancellable(reading.sink.value(executor, id)).await,
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     let is_final = result.as_ref().err().is_none_or(|error| error.kind() == ci_core::FailureKind::Permanent);
@@ -178,7 +187,9 @@ async fn release(executor: &dyn Executor, id: &WorkId) {
 struct Reading<'a> {
     job: &'a Job,
     sink: &'a mut dyn Sink,
+    /// Its last lines. Secrets are masked before lines are cut: nobody would know the rest of one.
     tail: Tail,
+    masker: Masker,
     /// Where to read from, and what of it is in the log already, bytes.
     from: u64,
     in_log: u64,
@@ -191,22 +202,27 @@ impl<'a> Reading<'a> {
     async fn resumed(job: &'a Job, running: &Running, sink: &'a mut dyn Sink) -> Result<Self, OpError> {
         let len = log_len(job).await?;
         let read = len.saturating_sub(running.log_at);
-        let mut tail = Tail::default();
+        let (mut tail, masker) = (Tail::default(), job.log().secrets().masker());
         if sink.wants_all() {
-            return Ok(Self { job, sink, tail, from: 0, in_log: read });
+            return Ok(Self { job, sink, tail, masker, from: 0, in_log: read });
         }
         if read > 0 {
             let mut log = LogReader::of_finished(job.log().path(), len - read.min(Self::TAIL_BYTES));
             tail.push(&log.next().await.map_err(unreadable)?.unwrap_or_default());
         }
-        Ok(Self { job, sink, tail, from: read, in_log: 0 })
+        Ok(Self { job, sink, tail, masker, from: read, in_log: 0 })
+    }
+
+    fn last_lines(&mut self) -> &Tail {
+        self.tail.push(&self.masker.cut());
+        &self.tail
     }
 
     fn take(&mut self, output: &Output) -> Result<(), OpError> {
         let skipped = usize::try_from(self.in_log).unwrap_or(usize::MAX).min(output.bytes.len());
         self.in_log -= skipped as u64;
         self.job.write(&output.bytes[skipped..]);
-        self.tail.push(&output.bytes);
+        self.tail.push(&self.masker.push(&output.bytes));
         self.sink.take(output)
     }
 
@@ -258,6 +274,7 @@ fn verdict(exit: Exit, tail: &Tail) -> Result<(), OpError> {
     let failure = OpError::permanent(format!("docker run: {exit}{tail}"));
     Err(match exit.cause {
         Cause::OutOfMemory(_) => failure.with_hint("raise the memory limit, or let it use less"),
+        Cause::FileTooLarge(_) => failure.with_hint("raise the limit of a file's size, or let it write less"),
         Cause::TimedOut(_) => failure.with_hint("raise the time limit, or find out what it waits for"),
         Cause::Exited => failure,
     })

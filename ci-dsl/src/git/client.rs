@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ci_core::OpError;
 use ci_core::process::{Process, ProcessError};
+use ci_core::secret::Secrets;
+use ci_core::{Bindings, DEFAULT, OpError, Unbound};
 
 use super::repo::RepoUrl;
 
@@ -35,6 +36,8 @@ pub struct GitOptions {
 #[derive(Clone)]
 pub struct Git {
     pub(super) inner: Arc<Inner>,
+    /// What errors don't tell: Git repeats what servers say.
+    secrets: Secrets,
 }
 
 pub(super) struct Inner {
@@ -102,7 +105,8 @@ impl Git {
                 .with_hint("check that it can be written and the disk is not full")
         })?;
         let desk = home.clone();
-        Ok(Self { inner: Arc::new(Inner { home, desk, _borrowed: None, options, turns: Mutex::default() }) })
+        let inner = Inner { home, desk, _borrowed: None, options, turns: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner), secrets: Secrets::default() })
     }
 
     /// For questions only, beside whoever has the state directory, which need not be there: nothing is written into it.
@@ -123,7 +127,12 @@ impl Git {
                 .with_hint("check that the disk is not full, or name another directory by TMPDIR")
         })?;
         let inner = Inner { home, desk, _borrowed: Some(borrowed), options, turns: Mutex::default() };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), secrets: Secrets::default() })
+    }
+
+    /// That of an engine, whose secrets no error tells.
+    pub(crate) fn bound(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
+        Ok(Self { secrets: bindings.get(DEFAULT).unwrap_or_default(), ..bindings.get(on)? })
     }
 
     /// Git in a directory, reaching nobody.
@@ -138,7 +147,7 @@ impl Git {
 
     fn git(&self, what: String, folder: &Path, protocols: &str) -> Process {
         let options = &self.inner.options;
-        let mut git = Process::new("git").what(what).cwd(folder);
+        let mut git = Process::new("git").what(what).cwd(folder).masking(&self.secrets);
         for (name, value) in &options.env {
             git = git.env(name, value);
         }
@@ -305,5 +314,38 @@ pub(super) fn no_repository(repo: &RepoUrl) -> OpError {
 impl fmt::Debug for Git {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Git").field("home", &self.inner.home).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use ci_core::secret::Secret;
+
+    use super::super::commit::RefName;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_server_says_is_masked_before_the_end_of_it_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        // Stands in for git: what is kept of its complaints begins within the secret.
+        let script =
+            format!("#!/bin/sh\nprintf 'hunter2%0{}d' 0 >&2; exit 128\n", Process::TAIL_BYTES_MAX - 3);
+        let git = dir.path().join("git");
+        std::fs::write(&git, script).unwrap();
+        std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let path = format!("{}:{}", dir.path().display(), Process::PATH_DEFAULT);
+        let options = GitOptions { env: vec![("PATH".into(), path.into())], ssh_config: None };
+
+        let secrets = Secrets::default();
+        secrets.add(&Secret::new("token", "hunter2").unwrap()).unwrap();
+        let mut bindings = Bindings::new();
+        bindings.bind(DEFAULT, Git::looking(dir.path(), options).unwrap());
+        bindings.bind(DEFAULT, secrets);
+        let git = Git::bound(&bindings, DEFAULT).unwrap();
+        let repo = RepoUrl::parse("https://example.org/site.git").unwrap();
+        let error = git.head(&repo, &RefName::parse("live").unwrap()).await.unwrap_err();
+        assert!(error.message().contains("000") && !error.message().contains("er2"), "{error}");
     }
 }

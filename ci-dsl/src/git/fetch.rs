@@ -32,7 +32,7 @@ pub(super) struct Fetch {
 
 impl Bind for Fetch {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
-        Ok(Self { git: bindings.get(on)? })
+        Ok(Self { git: Git::bound(bindings, on)? })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ci_dsl::docker::build::{BuildOptions, build, is_valid};
+use ci_dsl::docker::build::{BuildOptions, Confided, build, is_valid};
 use ci_dsl::docker::client::Docker;
 use ci_dsl::docker::image::untag;
 
@@ -23,7 +23,7 @@ async fn a_build_gives_an_image_and_shows_its_steps() {
     };
     let build_it = || async {
         let context = stream(context(&dockerfile));
-        build(&docker, &job.job, &options, Some(&dockerfile), context, &BTreeMap::new()).await
+        build(&docker, &job.job, &options, Some(&dockerfile), context, &Confided::default()).await
     };
 
     let image = build_it().await.unwrap_or_else(|e| panic!("{e}\n{}", job.log()));

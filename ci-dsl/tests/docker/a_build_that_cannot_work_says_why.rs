@@ -1,11 +1,10 @@
 //! What is wrong with a build is said in one error, which is never retried.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use bytes::Bytes;
 use ci_core::{FailureKind, OpError};
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::Docker;
 use ci_dsl::docker::image::inspect;
 use futures::StreamExt as _;
@@ -17,7 +16,7 @@ async fn fails(dockerfile: &str, change: impl FnOnce(&mut BuildOptions)) -> (OpE
     let mut options = BuildOptions::new(tag.0.clone());
     change(&mut options);
     let context = stream(context(dockerfile));
-    let error = build(&docker, &job.job, &options, Some(dockerfile), context, &BTreeMap::new())
+    let error = build(&docker, &job.job, &options, Some(dockerfile), context, &Confided::default())
         .await
         .expect_err("the build fails");
     assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
@@ -82,7 +81,7 @@ async fn a_context_that_breaks_off_is_told_as_such() {
     let context = stream(half).chain(futures::stream::once(async { Err::<Bytes, _>(broken) }));
     let options = BuildOptions::new(tag.0.clone());
     let error =
-        build(&docker, &job.job, &options, None, context, &BTreeMap::new()).await.expect_err("it breaks");
+        build(&docker, &job.job, &options, None, context, &Confided::default()).await.expect_err("it breaks");
     assert_eq!(error.message(), "docker build: the context can't be read: git archive died");
     assert_eq!(inspect(&docker, &tag.0).await.unwrap(), None);
 }

@@ -1,9 +1,7 @@
 //! An engine that ends in the middle of a step, by a power cut or in order, says nothing about the build: it is no
 //! failure of the step, whatever the engine still says.
 
-use std::collections::BTreeMap;
-
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::{Docker, DockerHost};
 use testbed::{Engine, EngineOptions, base_image};
 
@@ -17,9 +15,9 @@ async fn build_until(end: fn(&mut Engine)) {
     let docker = Docker::new("own", DockerHost::Unix(engine.socket()));
     let job = TestJob::new();
     let options = BuildOptions::new("built:latest".parse().unwrap());
-    let keyring = BTreeMap::new();
+    let confided = Confided::default();
     let building =
-        build(&docker, &job.job, &options, Some(DOCKERFILE), stream(context(DOCKERFILE)), &keyring);
+        build(&docker, &job.job, &options, Some(DOCKERFILE), stream(context(DOCKERFILE)), &confided);
     let ending = async {
         job.log_holds("begun").await;
         tokio::task::block_in_place(|| end(&mut engine));

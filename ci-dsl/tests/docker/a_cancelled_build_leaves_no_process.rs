@@ -1,10 +1,9 @@
 //! Cancelling a build, or its time running out, ends the processes of its running step; the log so far is kept.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ci_core::FailureKind;
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::Docker;
 use ci_dsl::docker::image::inspect;
 
@@ -17,7 +16,7 @@ async fn a_cancelled_build_leaves_no_process() {
     let options = BuildOptions::new(tag.0.clone());
     let building = async {
         let context = stream(context(&dockerfile));
-        build(&docker, &job.job, &options, None, context, &BTreeMap::new()).await
+        build(&docker, &job.job, &options, None, context, &Confided::default()).await
     };
     let cancelling = async {
         job.log_holds("begun\n").await;
@@ -40,7 +39,7 @@ async fn a_build_that_takes_too_long_is_stopped_and_names_its_step() {
     let options = BuildOptions { timeout: Duration::from_secs(10), ..BuildOptions::new(tag.0.clone()) };
     let context = stream(context(&dockerfile));
     let error =
-        build(&docker, &job.job, &options, None, context, &BTreeMap::new()).await.expect_err("too long");
+        build(&docker, &job.job, &options, None, context, &Confided::default()).await.expect_err("too long");
     assert_eq!(error.kind(), FailureKind::Permanent);
     assert!(error.message().starts_with("docker build: timed out after 10 s, at step ["), "{error}");
     assert!(error.message().contains(&marker), "{error}");

@@ -1,12 +1,11 @@
 //! A context larger than what is held at a time arrives whole, and is asked for only as fast as it is sent.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::Docker;
 use futures::StreamExt as _;
 
@@ -36,7 +35,7 @@ async fn a_context_is_streamed() {
     let end = futures::stream::once(async { Ok(Bytes::from_static(&[0; 1024])) });
     let context = stream(small).chain(big).chain(end);
     let options = BuildOptions::new(tag.0.clone());
-    let built = build(&docker, &job.job, &options, None, context, &BTreeMap::new()).await;
+    let built = build(&docker, &job.job, &options, None, context, &Confided::default()).await;
     built.unwrap_or_else(|e| panic!("{e}\n{}", job.log()));
 
     assert_eq!(asked.load(Ordering::Relaxed), CHUNKS);

@@ -1,9 +1,7 @@
 //! A build gets what its base image's registry asks for, and says so when it has not.
 
-use std::collections::BTreeMap;
-
 use ci_core::FailureKind;
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::Docker;
 use ci_dsl::docker::credentials::Keyring;
 use ci_dsl::docker::push::push;
@@ -20,12 +18,13 @@ async fn a_private_base_image_needs_its_key() {
     let tag = Tagged::new();
     let options = BuildOptions { pull: true, ..BuildOptions::new(tag.0.clone()) };
     let dockerfile = format!("FROM {pinned}\nRUN echo built\n");
-    let build_with = async |keyring: &Keyring| {
-        build(&docker, &job.job, &options, None, stream(context(&dockerfile)), keyring).await
+    let build_with = async |keyring: Keyring| {
+        let confided = Confided { keyring, ..Confided::default() };
+        build(&docker, &job.job, &options, None, stream(context(&dockerfile)), &confided).await
     };
-    let error = build_with(&BTreeMap::new()).await.expect_err("not let in");
+    let error = build_with(Keyring::new()).await.expect_err("not let in");
     assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
     assert!(error.message().contains(&registry.address) && error.hint().is_some(), "{error:?}");
     let keyring = Keyring::from([(registry.address.clone(), ci_user())]);
-    build_with(&keyring).await.unwrap_or_else(|e| panic!("{e}\n{}", job.log()));
+    build_with(keyring).await.unwrap_or_else(|e| panic!("{e}\n{}", job.log()));
 }

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use ci_core::executor::Executor as _;
+use ci_core::secret::{Secret, Secrets};
 use ci_core::{Failure, FailureKind};
 use ci_dsl::docker::run::{resume, run};
 use futures::StreamExt as _;
@@ -92,6 +93,28 @@ async fn work_that_ended_while_nobody_watched_is_told_as_it_was() {
     let again = resume(&executor.containers, &last.job, last.note().as_ref()).await.expect_err("exit code 3");
     assert_eq!(Failure::from(&again), Failure::from(&error));
     assert_eq!(last.log(), "first\nsecond\n");
+}
+
+#[tokio::test]
+async fn masked_output_goes_on_without_gap_or_repeat_too() {
+    let secrets = Secrets::default();
+    secrets.add(&Secret::new("token", "hunter2").unwrap()).unwrap();
+    let (base, executor, job) = (base().await, TestContainers::new(), TestJob::masking(secrets));
+    let script =
+        "echo first hunter2; until [ -e /go ]; do busybox sleep 0.1; done; echo second hunter2; exit 3";
+    let work = sh(&base, script);
+    tokio::select! {
+        _ = run(&executor.containers, &job.job, &work) => panic!("it waits for a file"),
+        () = job.log_holds("first *******\n") => {}
+    }
+    let id = executor.left().remove(0);
+    lines(Command::new("docker").args(["exec", &id, "/bin/busybox", "touch", "/go"]));
+    let next = job.reborn();
+    let error = resume(&executor.containers, &next.job, next.note().as_ref()).await.expect_err("exit code 3");
+    assert_eq!(next.log(), "first *******\nsecond *******\n");
+    assert_eq!(error.message(), "docker run: exit code 3\nfirst *******\nsecond *******");
+    assert!(!next.note().unwrap().to_string().contains("hunter2"), "{:?}", next.note());
+    assert_eq!(executor.left(), [""; 0]);
 }
 
 #[tokio::test]

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ci_core::executor::{Limits, Network, Work};
+use ci_core::executor::{Limits, Work};
 use ci_core::job::{Cancel, HandleSink, Log};
+use ci_core::secret::Secrets;
 use ci_core::{Job, JobId, OpError, OpId};
-use ci_dsl::docker::build::{BuildOptions, build};
+use ci_dsl::docker::build::{BuildOptions, Confided, build};
 use ci_dsl::docker::client::Docker;
 use ci_dsl::docker::container::Containers;
 use ci_dsl::docker::credentials::Credentials;
 use ci_dsl::docker::image::{Image, untag};
-use ci_dsl::docker::reference::Reference;
+use ci_dsl::docker::reference::{ImageId, Reference};
 use futures::Stream;
 use futures::future::BoxFuture;
 use serde_json::Value as Json;
@@ -50,18 +51,24 @@ impl HandleSink for Notes {
 
 impl TestJob {
     pub(crate) fn new() -> Self {
+        Self::masking(Secrets::default())
+    }
+
+    /// A job that is not to tell `secrets`.
+    pub(crate) fn masking(secrets: Secrets) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let nonce = RandomState::new().hash_one(0) as u32;
         let id = JobId::new(OpId::new("docker-test"), ci_core::clock::now_ms(), nonce);
         let (cancel, notes) = (Cancel::new(), Arc::new(Notes::default()));
-        let job = Job::new(id, Log::append_to(dir.path().join("log")), cancel.clone(), notes.clone());
+        let log = Log::masked(dir.path().join("log"), secrets);
+        let job = Job::new(id, log, cancel.clone(), notes.clone());
         Self { job, cancel, notes, _dir: dir }
     }
 
     /// The same job in the next process: another log writer, the notes read back.
     pub(crate) fn reborn(&self) -> Self {
         let (cancel, notes) = (Cancel::new(), self.notes.clone());
-        let log = Log::append_to(self.job.log().path());
+        let log = Log::masked(self.job.log().path(), self.job.log().secrets().clone());
         let job = Job::new(self.job.id().clone(), log, cancel.clone(), notes.clone());
         Self { job, cancel, notes, _dir: self._dir.clone() }
     }
@@ -174,7 +181,8 @@ pub(crate) async fn base() -> Base {
     let dockerfile = format!("{BASE}LABEL test={}\n", tag.0);
     let options = BuildOptions::new(tag.0.clone());
     let context = stream(context(&dockerfile));
-    let image = build(&Docker::local(), &job.job, &options, None, context, &BTreeMap::new()).await.unwrap();
+    let image =
+        build(&Docker::local(), &job.job, &options, None, context, &Confided::default()).await.unwrap();
     Base { image, tag }
 }
 
@@ -212,11 +220,15 @@ pub(crate) fn lines(command: &mut Command) -> Vec<String> {
 
 /// `sh -c SCRIPT` in an image of [`base`].
 pub(crate) fn sh(base: &Base, script: &str) -> Work {
+    work(&base.image.id, script)
+}
+
+/// `sh -c SCRIPT` in an image.
+pub(crate) fn work(image: &ImageId, script: &str) -> Work {
     Work {
-        image: base.image.id.to_string(),
+        image: image.to_string(),
         command: ["sh", "-c", script].map(str::to_owned).into(),
         env: BTreeMap::new(),
-        network: Network::None,
         limits: Limits { timeout: Duration::from_secs(300), ..Limits::default() },
         attempt: 1,
         epoch: 1,

@@ -1,11 +1,14 @@
 //! The terminal's end of the socket.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ci_core::engine::JobView;
+use ci_core::logs::{Found, Hit, Query, Told};
 use futures::{Stream, TryStreamExt as _};
 use reqwest::{Response, StatusCode};
 
+use crate::housekeeping::Tidied;
 use crate::status::Standing;
 
 /// Speaks to the deployer that uses a state directory.
@@ -37,6 +40,9 @@ pub enum ClientError {
     /// It said no. The message is its own.
     #[error("{0}")]
     Refused(String),
+    /// Its answer ended too soon: it is being stopped.
+    #[error("the deployer did not answer to the end: it may be stopping")]
+    Cut,
     /// The connection broke, or made no sense.
     #[error("the deployer did not answer: {0}")]
     Broken(#[from] reqwest::Error),
@@ -103,7 +109,48 @@ impl Client {
         Ok(self.send(request).await?.bytes_stream().map_err(ClientError::from))
     }
 
-    /// `approve`, `cancel` or `rebuild` a job. The answer is for people.
+    /// Searches the logs once, and says how far it came; `None`: `tell`, which hears of each line as it is found, broke off.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn search(
+        &self,
+        wanted: &Query,
+        mut tell: impl FnMut(Hit) -> ControlFlow<()>,
+    ) -> Result<Option<Found>, ClientError> {
+        let request = self.http.get("http://deployer/logs").query(wanted);
+        let mut answer = self.send(request).await?.bytes_stream();
+        let mut text = Vec::new();
+        while let Some(piece) = answer.try_next().await? {
+            text.extend_from_slice(&piece);
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                match serde_json::from_slice(&line) {
+                    Ok(Told::Hit(hit)) => {
+                        if tell(hit).is_break() {
+                            return Ok(None);
+                        }
+                    }
+                    Ok(Told::Found(found)) => return Ok(Some(found)),
+                    Err(_) => return Err(ClientError::Cut),
+                }
+            }
+        }
+        Err(ClientError::Cut)
+    }
+
+    /// Tidies up now, or tells what would be.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn tidy(&self, dry_run: bool) -> Result<Tidied, ClientError> {
+        let request = self.http.post("http://deployer/housekeeping").query(&[("dry_run", dry_run)]);
+        Ok(self.send(request).await?.json().await?)
+    }
+
+    /// `approve`, `cancel`, `rebuild` or `discard` a job. The answer is for people.
     ///
     /// # Errors
     ///
@@ -146,8 +193,10 @@ pub enum Verb {
     Approve,
     /// Stop it.
     Cancel,
-    /// Run it again.
+    /// Run it again. Its result serves meanwhile.
     Rebuild,
+    /// Run it again. Its result does not serve any more.
+    Discard,
 }
 
 impl Verb {
@@ -156,6 +205,7 @@ impl Verb {
             Self::Approve => "approve",
             Self::Cancel => "cancel",
             Self::Rebuild => "rebuild",
+            Self::Discard => "discard",
         }
     }
 }

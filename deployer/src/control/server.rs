@@ -14,14 +14,16 @@ use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use ci_core::engine::{Handle, JobView};
 use ci_core::event::Phase;
-use ci_core::job::LogReader;
+use ci_core::job::{LogReader, LogText};
+use ci_core::logs::{Query as Wanted, Search};
 use ci_core::{JobId, Level, LiveJob, Refused};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use super::LOOKED_THROUGH_MAX;
+use crate::housekeeping::{self, Rules, Run, Tidied};
 use crate::status::{self, Standing};
 
 /// The socket, served until it is dropped; then its file goes too.
@@ -44,7 +46,7 @@ impl Drop for Server {
 /// # Errors
 ///
 /// When the socket can't be made.
-pub(crate) fn serve(state: &Path, engine: Handle) -> io::Result<Server> {
+pub(crate) fn serve(state: &Path, engine: Handle, rules: Rules) -> io::Result<Server> {
     let path = super::socket(state);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -57,9 +59,12 @@ pub(crate) fn serve(state: &Path, engine: Handle) -> io::Result<Server> {
         .route("/status", get(status))
         .route("/jobs", get(jobs))
         .route("/log", get(log))
+        .route("/logs", get(logs))
+        .route("/housekeeping", post(move |engine, query| housekeeping(engine, rules, query)))
         .route("/approve", post(approve))
         .route("/cancel", post(cancel))
         .route("/rebuild", post(rebuild))
+        .route("/discard", post(discard))
         .route("/confirm", post(confirm))
         .with_state(engine)
         .into_make_service_with_connect_info::<Peer>();
@@ -108,7 +113,7 @@ impl From<Refused> for No {
 
 async fn status(State(engine): State<Handle>) -> Json<Vec<Standing>> {
     let mut standing = Vec::from_iter(status::of_store(engine.store()));
-    standing.extend(status::of(&engine.snapshot().await, &engine.live().await));
+    standing.extend(status::of(&*engine.snapshot().await, &engine.live().await));
     Json(standing)
 }
 
@@ -169,16 +174,43 @@ struct LogQuery {
 
 async fn log(State(engine): State<Handle>, Query(query): Query<LogQuery>) -> Result<Body, No> {
     let job = find(&engine, &query.job, |_| false).await?;
+    let path = engine.store().log_path(&job);
     let reader = match query.follow {
         true => engine.follow(job.clone(), query.offset).await,
-        false => Some(LogReader::of_finished(engine.store().log_path(&job), query.offset)),
+        false => LogText::is_kept(&path).then(|| LogReader::of_finished(path, query.offset)),
     };
-    let reader = reader.ok_or_else(|| No(StatusCode::NOT_FOUND, format!("job {job} has no log")))?;
+    let reader = match reader {
+        Some(reader) => reader,
+        None if engine.under_way(job.clone()).await.is_none() => {
+            return Err(No(StatusCode::GONE, format!("the log of {job} is not kept any more")));
+        }
+        None => return Err(No(StatusCode::NOT_FOUND, format!("{job} has written nothing yet"))),
+    };
     Ok(Body::from_stream(stream::unfold(reader, async |mut reader| match reader.next().await {
         Ok(Some(chunk)) => Some((Ok::<_, io::Error>(chunk), reader)),
         Ok(None) => None,
         Err(error) => Some((Err(error), reader)),
     })))
+}
+
+async fn logs(State(engine): State<Handle>, Query(wanted): Query<Wanted>) -> Result<Body, No> {
+    let search = Search::new(engine.store().clone(), wanted);
+    let search = search.map_err(|refused| No(StatusCode::BAD_REQUEST, refused.to_string()))?;
+    Ok(Body::from_stream(search.lines(()).map(Ok::<_, io::Error>)))
+}
+
+#[derive(Deserialize)]
+struct Housekeeping {
+    dry_run: bool,
+}
+
+async fn housekeeping(
+    State(engine): State<Handle>,
+    rules: Rules,
+    Query(Housekeeping { dry_run }): Query<Housekeeping>,
+) -> Json<Tidied> {
+    let run = if dry_run { Run::Dry } else { Run::Real };
+    Json(housekeeping::tidy(&engine, rules, run).await)
 }
 
 async fn approve(
@@ -208,8 +240,23 @@ async fn rebuild(
     Query(named): Query<Named>,
 ) -> Result<String, No> {
     let job = find(&engine, &named.job, |_| false).await?;
-    engine.rebuild(job.clone(), &by).await?;
-    Ok(format!("rebuilding what {job} made\n"))
+    let anew = engine.rebuild(job.clone(), &by).await?;
+    Ok(format!("rebuilding what {job} made{}\n", as_job(anew)))
+}
+
+async fn discard(
+    State(engine): State<Handle>,
+    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    Query(named): Query<Named>,
+) -> Result<String, No> {
+    let job = find(&engine, &named.job, |_| false).await?;
+    let anew = engine.discard(job.clone(), &by).await?;
+    Ok(format!("what {job} made is used no more, and rebuilt{}\n", as_job(anew)))
+}
+
+/// Which job does it.
+fn as_job(anew: Option<JobId>) -> String {
+    anew.map_or(", when somebody wants it".to_owned(), |job| format!(": {job}"))
 }
 
 #[derive(Deserialize)]

@@ -179,7 +179,10 @@ impl Story {
                 self.line(format_args!("{op} FAILED: {why}"));
                 Some(Ending::Failed { op: op.to_owned(), why })
             }
-            Phase::Queued | Phase::WaitingForConfirmation | Phase::WaitingForSlot { .. } => None,
+            Phase::Queued
+            | Phase::WaitingForConfirmation
+            | Phase::WaitingForSlot { .. }
+            | Phase::WaitingForResource { .. } => None,
         }
     }
 

@@ -100,6 +100,10 @@ fn told(snapshot: &Snapshot, live: &[LiveJob], flag: &str) -> String {
         if let Some(drift) = &node.drift {
             doubted.add(node.title(), Some(drift.to_string()));
         }
+        let approve = || node.job.as_ref().map(|job| format!("deployer approve {job}{flag}"));
+        if node.refreshing == Some(Activity::WaitingForConfirmation) {
+            asks.add(&format!("{would} again"), approve());
+        }
         match &node.state {
             NodeState::Ok => {
                 match &node.stale {
@@ -109,8 +113,7 @@ fn told(snapshot: &Snapshot, live: &[LiveJob], flag: &str) -> String {
                 };
             }
             NodeState::Active { activity: Activity::WaitingForConfirmation } => {
-                let approve = node.job.as_ref().map(|job| format!("deployer approve {job}{flag}"));
-                asks.add(&would, approve);
+                asks.add(&would, approve());
             }
             NodeState::Active { .. } => {
                 let job = live.iter().find(|job| node.job.as_ref() == Some(&job.id));

@@ -23,10 +23,11 @@ fn a_cancelled_build_is_gone_and_can_be_rebuilt() {
     assert!(status.success() && log.contains("Cancelled by uid 0"), "{status}: {log}");
     assert_eq!(bed.job("docker-build", "cancelled").id, first.id);
 
-    assert_eq!(bed.ask(["rebuild", &first.id]), format!("rebuilding what {} made\n", first.id));
+    let rebuilding = bed.ask(["rebuild", &first.id]);
     sleep.begins();
     let second = bed.job("docker-build", "running");
     assert_ne!(second.id, first.id);
+    assert_eq!(rebuilding, format!("rebuilding what {} made: {}\n", first.id, second.id));
     let refused = bed.tell(["rebuild", &first.id]);
     assert!(
         !refused.status.success() && refused.err.contains("is under way: cancel it first"),

@@ -5,6 +5,7 @@
 mod mishaps;
 mod support;
 
+mod a_backup_of_a_running_deployer_is_put_in_place;
 mod a_bad_commit_is_told_and_the_old_version_serves_on;
 mod a_broken_entry_does_not_hold_up_the_others;
 mod a_cancelled_build_is_gone_and_can_be_rebuilt;
@@ -19,6 +20,7 @@ mod a_plan_tells_what_is_under_way;
 mod a_plan_tells_what_it_can_not_find_out;
 mod a_rebuild_of_a_good_build_changes_no_service_that_needs_no_change;
 mod a_restart_changes_nothing;
+mod a_secret_that_a_build_prints_is_told_nowhere;
 mod a_service_that_is_gone_is_not_called_deployed;
 mod a_stop_during_a_build_leaves_no_process_and_is_gone_on_with;
 mod a_version_that_dies_late_is_taken_back;

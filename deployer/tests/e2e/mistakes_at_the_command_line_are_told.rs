@@ -25,6 +25,7 @@ fn mistakes_at_the_command_line_are_told() {
         &["approve", "x"],
         &["cancel", "x"],
         &["rebuild", "x"],
+        &["discard", "x"],
         &["confirm", "none"],
     ] {
         refused(args, 1, &["no deployer runs with the state directory", state]);
@@ -46,7 +47,7 @@ fn mistakes_at_the_command_line_are_told() {
     let mut deployer = bed.run([]);
     deployer.hears_it_is_live();
     let build = bed.job("docker-build", "ok").id;
-    for verb in ["log", "approve", "cancel", "rebuild"] {
+    for verb in ["log", "approve", "cancel", "rebuild", "discard"] {
         refused(&[verb, "nonsense"], 1, &["no job is called \"nonsense\": `deployer jobs` lists them"]);
         refused(&[verb, "docker"], 1, &["\"docker\" could be any of 3 jobs: ", &build]);
         refused(&[verb, ""], 1, &["name a job"]);

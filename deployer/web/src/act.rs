@@ -1,16 +1,11 @@
 //! What people do to jobs: `POST /jobs/…/approve`, `cancel`, `rebuild`; and `POST /confirm`.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Redirect;
-use ci_core::event::{Event, Phase, What};
 use ci_core::{JobId, Level, Refused};
 use serde::Deserialize;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::access::MayAct;
 use crate::page::{Failed, Frame};
@@ -18,8 +13,6 @@ use crate::site::Site;
 
 /// Who did it, in the job's log.
 const BY: &str = "a person on the page";
-/// How long a rebuild is waited for, so that its page can be shown instead of the old one.
-const REBUILD_SEEN_WITHIN: Duration = Duration::from_secs(2);
 
 type Named = Path<(String, String)>;
 
@@ -87,18 +80,10 @@ pub(crate) async fn rebuild(
     _: Bytes,
 ) -> Result<Redirect, Failed> {
     let job = job(&site, &headers, path)?;
-    let events = site.engine.events();
     let asked = site.engine.rebuild(job.clone(), BY).await;
-    let mut shown = job.clone();
-    if asked.is_ok()
-        && let Some(record) = site.engine.store().job(&job)
-    {
-        let seen = started(events, &record.intent.op, &record.intent.summary);
-        if let Ok(Some(new)) = tokio::time::timeout(REBUILD_SEEN_WITHIN, seen).await {
-            shown = new;
-        }
-    }
-    done(&site, &headers, &shown, asked)
+    // The one that does it is shown; if there is none yet, the one that was.
+    let shown = asked.as_ref().ok().cloned().flatten().unwrap_or(job);
+    done(&site, &headers, &shown, asked.map(drop))
 }
 
 #[derive(Deserialize)]
@@ -122,19 +107,4 @@ pub(crate) async fn confirm(
     tracing::info!(level = %wanted.level, by = BY, "the level that waits for a person is changed");
     site.engine.set_confirm(level);
     Ok(Redirect::to(&format!("{}/", site.options.base)))
-}
-
-/// Waits for a new job of this operation.
-async fn started(mut events: Receiver<Event>, op: &str, summary: &str) -> Option<JobId> {
-    loop {
-        match events.recv().await {
-            Ok(Event { what: What::Job { job, op: its, summary: says, phase: Phase::Queued }, .. })
-                if its.as_str() == op && says == summary =>
-            {
-                return Some(job);
-            }
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return None,
-        }
-    }
 }

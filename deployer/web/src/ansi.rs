@@ -19,10 +19,12 @@
 //! nothing that spans two lines. Every line begins with an anchor `L1`, `L2`, ... and ends with a line feed; it is
 //! meant for a `pre` of class `log`. Memory is bounded whatever comes: see the constants.
 
+pub use self::plain::plain;
 use self::screen::Screen;
 pub use self::screen::{COLUMNS_MAX, LINKS_PER_LINE_MAX, REACH, WINDOW_CELLS, WINDOW_LINES};
 
 mod pen;
+mod plain;
 mod screen;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,14 @@
 //! `GET /jobs/DAY/REST`: one job: how it stands, why it ran, what came of it, and its log.
 
+use std::io;
+
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use ci_core::job::LogReader;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use ci_core::job::LogText;
 use ci_core::store::{JobFilter, JobRecord, Store};
-use ci_core::{JobId, LiveJob, UnderWay};
-use futures::stream;
+use ci_core::{JobId, KeyDigest, LiveJob, UnderWay};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -19,6 +19,7 @@ use crate::log::Part;
 use crate::mark::Mark;
 use crate::moment::{self, Moment};
 use crate::page::{Failed, Frame, show};
+use crate::raw::EXPIRED;
 use crate::site::Site;
 
 /// How many older jobs of an operation are looked at for one to compare with.
@@ -30,6 +31,8 @@ const OTHERS_LISTED: usize = 10;
 pub(crate) struct Asked {
     /// The line to show, counted from 1; without it, the tail.
     line: Option<u64>,
+    /// A line or a time, as a person says it: leads to that line.
+    to: Option<String>,
 }
 
 #[derive(Template)]
@@ -57,6 +60,8 @@ struct JobPage {
     log: Part,
     /// The log is at its tail, and goes on.
     is_followed: bool,
+    /// What is said instead of a log that is not kept any more.
+    expired: Option<&'static str>,
 }
 
 /// What it was asked to do, and how that differs from the job before.
@@ -116,23 +121,24 @@ fn facts_of(key_fields: &Json, desired: &Json) -> Vec<Fact> {
 fn why(store: &Store, id: &JobId, known: &Known) -> (Why, Vec<Row>) {
     let Some((op, _, key_fields, desired)) = known.asked() else { return Default::default() };
     let asked = facts_of(key_fields, desired);
+    let of_key =
+        JobFilter { op: Some(op.to_owned()), key: Some(KeyDigest::of(key_fields)), ..JobFilter::default() };
+    let older_of_key = store.jobs(&JobFilter { before: Some(id.clone()), ..of_key.clone() }, 1);
     let older = JobFilter { op: Some(op.to_owned()), before: Some(id.clone()), ..JobFilter::default() };
-    let older = store.jobs(&older, COMPARED_MAX);
-    let same_key = |job: &&JobRecord| job.intent.key_fields == *key_fields;
+    let older = if older_of_key.is_empty() { store.jobs(&older, COMPARED_MAX) } else { Vec::new() };
     let alike = |job: &JobRecord| {
         let its = facts_of(&job.intent.key_fields, &job.intent.desired);
         asked.iter().filter(|fact| its.contains(fact)).count()
     };
     // The newest for the same place; for builders, whose every question is new, the newest that is most like it.
-    let before = older.iter().find(same_key).or_else(|| {
+    let before = older_of_key.first().or_else(|| {
         let best = older.iter().rev().max_by_key(|job| alike(job))?;
         (alike(best) * 2 >= asked.len()).then_some(best)
     });
     let changed =
         before.map(|job| facts::differences(&facts_of(&job.intent.key_fields, &job.intent.desired), &asked));
-    let newest = JobFilter { op: Some(op.to_owned()), ..JobFilter::default() };
-    let newest = store.jobs(&newest, COMPARED_MAX);
-    let others = newest.iter().filter(same_key).filter(|job| job.intent.job != *id);
+    let newest = store.jobs(&of_key, OTHERS_LISTED + 1);
+    let others = newest.iter().filter(|job| job.intent.job != *id);
     let others = others.take(OTHERS_LISTED).map(Row::record).collect();
     let before = before.map(|job| job.intent.job.to_string());
     (Why { asked, before, changed: changed.unwrap_or_default() }, others)
@@ -146,6 +152,9 @@ pub(crate) async fn job(
 ) -> Result<Response, Failed> {
     let frame = Frame::of(&site, &headers);
     let Ok(id) = format!("{day}/{rest}").parse::<JobId>() else { return Err(no_such_job(frame)) };
+    if let Some(to) = asked.to.filter(|to| !to.trim().is_empty()) {
+        return jump(&site, frame, id, &day, to.trim()).await;
+    }
     // Asked in this order: a job that ends in between is seen as over, with its record.
     let under_way = site.engine.under_way(id.clone()).await;
     let (store, job) = (site.engine.store().clone(), id.clone());
@@ -160,7 +169,7 @@ pub(crate) async fn job(
             None => Part::tail(&path),
             Some(line) => Part::around(&path, line),
         };
-        (known, path.exists(), why, others, log)
+        (known, LogText::is_kept(&path), why, others, log)
     };
     let read = tokio::task::spawn_blocking(read).await;
     let unread = |frame: Frame, error: &dyn std::fmt::Display| {
@@ -178,7 +187,38 @@ pub(crate) async fn job(
     if known.asked().is_none() && !has_log {
         return Err(no_such_job(frame));
     }
-    Ok(show(&page(frame, &id, &known, why, others, log, asked.line.is_none())))
+    let mut page = page(frame, &id, &known, why, others, log, asked.line.is_none());
+    page.expired = (!has_log && known.under_way.is_none()).then_some(EXPIRED);
+    Ok(show(&page))
+}
+
+/// Leads to the line that a person means.
+async fn jump(site: &Site, frame: Frame, id: JobId, day: &str, to: &str) -> Result<Response, Failed> {
+    let line = match (to.parse::<u64>(), moment::asked_on(day, to)) {
+        (Ok(line), _) => Ok(line),
+        (_, Some(at_ms)) => {
+            let path = site.engine.store().log_path(&id);
+            let find = move || {
+                let Some(mut log) = LogText::open(&path)? else { return Ok(1) };
+                Ok::<_, io::Error>(log.at(at_ms)?.lines + 1)
+            };
+            tokio::task::spawn_blocking(find).await.map_err(io::Error::other).flatten()
+        }
+        _ => {
+            let message = "That is neither a line's number nor a time.";
+            let hint = "Say 1234, 14:03:22, or 2026-11-20 14:03:22; times are UTC.";
+            return Err(Failed::new(frame, StatusCode::BAD_REQUEST, message).with_hint(hint));
+        }
+    };
+    match line {
+        Ok(line) => {
+            Ok(Redirect::to(&format!("{}/jobs/{id}?line={line}#L{line}", frame.base)).into_response())
+        }
+        Err(error) => {
+            tracing::error!(%error, job = %id, "a log can't be read");
+            Err(Failed::new(frame, StatusCode::INTERNAL_SERVER_ERROR, "The log can't be read now."))
+        }
+    }
 }
 
 fn page(
@@ -218,27 +258,8 @@ fn page(
         can_cancel: frame.may_act && known.under_way.is_some(),
         can_rebuild: frame.may_act && known.active().is_none() && known.record.is_some(),
         is_followed: at_tail && known.active().is_some(),
+        expired: None,
         log,
         frame,
     }
-}
-
-/// `GET /jobs/…/log`: the log's bytes as they are now.
-pub(crate) async fn raw_log(
-    State(site): State<Site>,
-    Path((day, rest)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Response, Failed> {
-    let id = format!("{day}/{rest}").parse::<JobId>().ok();
-    let path = id.map(|id| site.engine.store().log_path(&id)).filter(|path| path.exists());
-    let Some(path) = path else { return Err(no_such_job(Frame::of(&site, &headers))) };
-    let reader = LogReader::of_finished(path, 0);
-    let bytes = stream::unfold(reader, async |mut reader| match reader.next().await {
-        Ok(Some(chunk)) => Some((Ok::<_, std::io::Error>(chunk), reader)),
-        Ok(None) => None,
-        Err(error) => Some((Err(error), reader)),
-    });
-    // Text, whatever it holds: no browser may see a page in it.
-    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    Ok((kind, Body::from_stream(bytes)).into_response())
 }

@@ -46,6 +46,7 @@ impl Row {
     pub(crate) fn live(job: &LiveJob) -> Self {
         let says = match &job.phase {
             Phase::WaitingForSlot { pool } => Some(format!("waits for a slot in {pool}")),
+            Phase::WaitingForResource { lacks } => Some(format!("waits for {lacks}")),
             Phase::Failed { failure, .. } => Some(failure.to_string()),
             _ => None,
         };
@@ -168,7 +169,7 @@ fn look(store: &Store, live: &[LiveJob], wanted: &Wanted, before: Option<JobId>,
     };
     let under_way: HashSet<&JobId> = live.iter().map(|job| &job.id).collect();
     // The text is compared here: the store would go through everything without a pause.
-    let mut filter = JobFilter { op: wanted.op.clone(), state, text: None, before };
+    let mut filter = JobFilter { op: wanted.op.clone(), state, before, ..JobFilter::default() };
     let mut looked_through = 0;
     loop {
         let records = store.jobs(&filter, READ_AT_ONCE);
@@ -215,12 +216,16 @@ pub(crate) async fn jobs(
     let frame = Frame::of(&site, &headers);
     let live = site.engine.live().await;
     let mut ops: Vec<_> = site.engine.stages().await.into_iter().map(|stage| stage.op).collect();
-    ops.sort();
-    ops.dedup();
     let (store, wanted) = (site.engine.store().clone(), Wanted::of(&asked));
     let before = asked.before.parse().ok();
     let is_live = before.is_none();
-    let found = move || look(&store, &live, &wanted, before, PAGE_ROWS);
-    let found = tokio::task::spawn_blocking(found).await.unwrap_or_default();
+    let read = move || {
+        // Also those that the pipeline has no more.
+        ops.extend(store.ops());
+        ops.sort();
+        ops.dedup();
+        (ops, look(&store, &live, &wanted, before, PAGE_ROWS))
+    };
+    let (ops, found) = tokio::task::spawn_blocking(read).await.unwrap_or_default();
     show(&Jobs { frame, ops, asked, found, is_live })
 }

@@ -7,19 +7,13 @@
 //! has fewer lines than line feeds, and its numbers lag behind those of the part after it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::ansi;
+use ci_core::job::{LogText, Place};
 
-/// A place between two bytes of a log: as many bytes before it, and line feeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) bytes: u64,
-    pub(crate) lines: u64,
-}
+use crate::ansi;
 
 /// How far somebody has seen a log: so many lines that can't change any more, counted from a place where the terminal
 /// was taken to be fresh. As text: `4096-57-3`.
@@ -76,11 +70,11 @@ impl Part {
 
     /// The end of a log. A log that is not there is empty. Blocking.
     pub(crate) fn tail(path: &Path) -> io::Result<Self> {
-        let Some((mut file, total)) = open(path)? else {
+        let Some(mut log) = LogText::open(path)? else {
             return Ok(Self { is_tail: true, ..Self::default() });
         };
-        let start = total.saturating_sub(Self::BYTES_MAX);
-        let mut bytes = read(&mut file, start, total)?;
+        let start = log.bytes().saturating_sub(Self::BYTES_MAX);
+        let mut bytes = log.read(start, Self::BYTES_MAX as usize)?;
         let mut skipped = 0;
         if start > 0 {
             // From the first whole line on, if there is any.
@@ -90,27 +84,26 @@ impl Part {
         let too_many = ends.filter(|end| *end < bytes.len()).nth(Self::LINES_MAX as usize - 1);
         skipped = skipped.max(too_many.unwrap_or(0));
         bytes.drain(..skipped);
-        let from = start + skipped as u64;
-        let from = Place { bytes: from, lines: lines_before(&mut file, from)? };
-        Ok(Self::of(&bytes, from, total))
+        let from = log.place(start + skipped as u64)?;
+        Ok(Self::of(&bytes, from, log.bytes()))
     }
 
     /// The lines around one, counted from 1. Blocking.
     pub(crate) fn around(path: &Path, line: u64) -> io::Result<Self> {
-        let Some((mut file, total)) = open(path)? else {
+        let Some(mut log) = LogText::open(path)? else {
             return Ok(Self { is_tail: true, ..Self::default() });
         };
-        let from = start_of(&mut file, line.saturating_sub(1 + Self::CONTEXT_LINES))?;
-        let mut bytes = read(&mut file, from.bytes, total.min(from.bytes + Self::BYTES_MAX))?;
+        let from = log.line(line.saturating_sub(1 + Self::CONTEXT_LINES))?;
+        let mut bytes = log.read(from.bytes, Self::BYTES_MAX as usize)?;
         let mut ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
         if let Some(end) = ends.nth(Self::LINES_MAX as usize - 1) {
             bytes.truncate(end);
-        } else if from.bytes + (bytes.len() as u64) < total
+        } else if from.bytes + (bytes.len() as u64) < log.bytes()
             && let Some(last) = bytes.iter().rposition(|b| *b == b'\n')
         {
             bytes.truncate(last + 1);
         }
-        Ok(Self::of(&bytes, from, total))
+        Ok(Self::of(&bytes, from, log.bytes()))
     }
 
     fn of(bytes: &[u8], from: Place, total: u64) -> Self {
@@ -145,57 +138,6 @@ pub(crate) fn wrapped(lines: &str) -> String {
 
 fn count(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
-fn open(path: &Path) -> io::Result<Option<(File, u64)>> {
-    match File::open(path) {
-        Ok(file) => {
-            let len = file.metadata()?.len();
-            Ok(Some((file, len)))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn read(file: &mut File, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// How many lines end before an offset.
-fn lines_before(file: &mut File, offset: u64) -> io::Result<u64> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut rest = file.by_ref().take(offset);
-    let (mut chunk, mut lines) = (vec![0; 64 << 10], 0);
-    loop {
-        match rest.read(&mut chunk)? {
-            0 => return Ok(lines),
-            n => lines += count(&chunk[..n]),
-        }
-    }
-}
-
-/// Where the line after `lines` lines begins, or the last line, if there are fewer.
-fn start_of(file: &mut File, lines: u64) -> io::Result<Place> {
-    file.seek(SeekFrom::Start(0))?;
-    let (mut chunk, mut at, mut offset) = (vec![0; 64 << 10], Place::default(), 0);
-    while at.lines < lines {
-        let n = file.read(&mut chunk)?;
-        if n == 0 {
-            break;
-        }
-        for (place, _) in chunk[..n].iter().enumerate().filter(|(_, b)| **b == b'\n') {
-            at = Place { bytes: offset + place as u64 + 1, lines: at.lines + 1 };
-            if at.lines == lines {
-                break;
-            }
-        }
-        offset += n as u64;
-    }
-    Ok(at)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) enum Mark {
     Retrying,
     /// A person must approve it.
     Waiting,
-    /// It has a value, which may not hold any more: not read lately, or changed by somebody since.
+    /// It has a value, which may not hold any more: not read or made lately, or changed by somebody since.
     Doubtful,
     Cancelled,
     Failed,
@@ -115,7 +115,7 @@ impl Mark {
 
     pub(crate) fn of_live(job: &LiveJob) -> Self {
         match job.phase {
-            Phase::Queued | Phase::WaitingForSlot { .. } => Self::Queued,
+            Phase::Queued | Phase::WaitingForSlot { .. } | Phase::WaitingForResource { .. } => Self::Queued,
             Phase::WaitingForConfirmation => Self::Waiting,
             Phase::Running | Phase::Resumed => Self::Running,
             Phase::Succeeded { .. } => Self::Ok,

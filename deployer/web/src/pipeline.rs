@@ -1,16 +1,13 @@
 //! `GET /graph`: the pipeline as a picture, and the same as a list. `?KEY=VALUE` opens what is collapsed; several may be
 //! open. `GET /pipeline.dot`, `.mmd`, `.json`: the same picture for other programs.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use ci_core::current::Activity;
-use ci_core::engine::{Handle, NodeState, NodeView, Snapshot};
+use ci_core::engine::{NodeState, NodeView, Snapshot};
 use ci_core::picture::{Opened, Picture, UNFOLD};
-use tokio::sync::OnceCell;
 
 use crate::facts;
 use crate::graph::query;
@@ -24,26 +21,6 @@ const NODES_LISTED: usize = 500;
 const GROUPS_TOLD_MAX: usize = 8;
 /// How many collapsed values are open at once.
 const OPENED_MAX: usize = 64;
-
-/// The snapshot of the newest step, asked for once however many want it.
-#[derive(Default)]
-pub(crate) struct Snapshots(Mutex<(u64, Arc<OnceCell<Arc<Snapshot>>>)>);
-
-impl Snapshots {
-    /// At least as new as the engine's status.
-    pub(crate) async fn newest(&self, engine: &Handle) -> Arc<Snapshot> {
-        let step = engine.status().borrow().step;
-        let cell = {
-            // It is whole at every moment.
-            let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if newest.0 != step {
-                *newest = (step, Arc::default());
-            }
-            newest.1.clone()
-        };
-        cell.get_or_init(|| async { Arc::new(engine.snapshot().await) }).await.clone()
-    }
-}
 
 /// What a person opened, and where to close it again.
 struct Open {
@@ -128,7 +105,7 @@ pub(crate) async fn graph(
 ) -> Response {
     let frame = Frame::of(&site, &headers);
     let opened = opened(asked.as_deref());
-    let snapshot = site.snapshots.newest(&site.engine).await;
+    let snapshot = site.engine.snapshot().await;
     let picture = site.pictures.picture(&snapshot, &opened).await;
     let listed = || snapshot.nodes.iter().filter(|node| is_listed(node));
     let rows = listed().take(NODES_LISTED).map(|node| Row::of(node, &snapshot)).collect();
@@ -176,7 +153,7 @@ async fn file(
     kind: &'static str,
     write: fn(&Picture) -> String,
 ) -> Response {
-    let snapshot = site.snapshots.newest(&site.engine).await;
+    let snapshot = site.engine.snapshot().await;
     match site.pictures.unplaced(&snapshot, &opened(asked.as_deref())).await {
         Ok(picture) => {
             let name = format!("attachment; filename=\"pipeline.{extension}\"");

@@ -13,7 +13,8 @@ use ci_core::engine::Handle;
 use crate::page::{Failed, Frame};
 use crate::stream::Streams;
 use crate::{
-    access, act, assets, deployed, follow, graph, guard, job, jobs, live, options, overview, pipeline,
+    access, act, assets, deployed, follow, graph, guard, job, jobs, live, metrics, options, overview,
+    pipeline, raw, search,
 };
 
 /// The longest body of a request, bytes: our forms have one short field at most.
@@ -27,9 +28,9 @@ pub(crate) struct Parts {
     pub(crate) engine: Handle,
     pub(crate) options: options::Options,
     pub(crate) pictures: graph::Pictures,
-    pub(crate) snapshots: pipeline::Snapshots,
     pub(crate) deployed: deployed::Cached,
     pub(crate) streams: Streams,
+    pub(crate) searches: search::Searches,
 }
 
 impl Deref for Site {
@@ -52,10 +53,10 @@ pub fn router(engine: Handle, options: options::Options) -> Router {
     let site = Site(Arc::new(Parts {
         engine,
         pictures: graph::Pictures::new(&options.base),
-        snapshots: pipeline::Snapshots::default(),
         options,
         deployed: deployed::Cached::default(),
         streams: Streams::default(),
+        searches: search::Searches::default(),
     }));
     Router::new()
         .route("/", get(overview::overview))
@@ -65,13 +66,17 @@ pub fn router(engine: Handle, options: options::Options) -> Router {
         .route("/pipeline.json", get(pipeline::json))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{day}/{rest}", get(job::job))
-        .route("/jobs/{day}/{rest}/log", get(job::raw_log))
+        .route("/jobs/{day}/{rest}/log", get(raw::log))
         .route("/jobs/{day}/{rest}/log/events", get(follow::events))
         .route("/jobs/{day}/{rest}/approve", post(act::approve))
         .route("/jobs/{day}/{rest}/cancel", post(act::cancel))
         .route("/jobs/{day}/{rest}/rebuild", post(act::rebuild))
+        .route("/logs", get(search::page))
+        .route("/api/v1/jobs/{day}/{rest}/log", get(raw::log))
+        .route("/api/v1/logs", get(search::json))
         .route("/confirm", post(act::confirm))
         .route("/events", get(live::events))
+        .route("/metrics", get(metrics::metrics))
         .route("/login", get(access::login))
         .route("/logout", post(access::logout))
         .route("/static/{name}", get(assets::file))

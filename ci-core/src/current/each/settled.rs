@@ -1,5 +1,7 @@
 //! The results of all elements, as soon as all are there.
 
+use std::ops::Range;
+
 use super::super::rank::Rank;
 use super::super::{Outcome, Value};
 use crate::incr::Aggregate;
@@ -19,17 +21,28 @@ impl<U> Default for Settled<U> {
     }
 }
 
+impl<U: Value> Settled<U> {
+    fn rank_all(&mut self) {
+        self.rank.clear();
+        for (at, leaf) in (0..).zip(&self.leaves) {
+            self.rank.put(at, leaf.as_ref().err());
+        }
+    }
+}
+
 impl<U: Value> Aggregate for Settled<U> {
     type Leaf = Outcome<U>;
     type Value = Outcome<Vec<Option<U>>>;
 
     fn rebuild(&mut self, leaves: impl Iterator<Item = Outcome<U>>) {
         self.leaves.clear();
-        self.rank.clear();
-        for (at, leaf) in (0..).zip(leaves) {
-            self.rank.put(at, leaf.as_ref().err());
-            self.leaves.push(leaf);
-        }
+        self.leaves.extend(leaves);
+        self.rank_all();
+    }
+
+    fn splice(&mut self, gone: Range<usize>, leaves: Vec<Outcome<U>>) {
+        self.leaves.splice(gone, leaves);
+        self.rank_all();
     }
 
     fn set(&mut self, at: usize, leaf: Outcome<U>) {
@@ -50,5 +63,29 @@ impl<U: Value> Aggregate for Settled<U> {
 
     fn value(&self) -> &Outcome<Vec<Option<U>>> {
         &self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::current::{Activity, Pending, Reason};
+    use crate::incr::Graph;
+
+    #[test]
+    fn of_results_that_are_gone_nothing_is_left() {
+        let mut graph = Graph::new(());
+        let origin = graph.var(0).id();
+        let running = Reason { origin, what: Pending::Active(Activity::Running) };
+        let mut settled = Settled::default();
+        settled.rebuild([Ok(1), Ok(2), Err(running.clone())].into_iter());
+        assert!(settled.settle());
+        assert_eq!(*settled.value(), Err(running.clone()));
+        settled.rebuild([Ok(3)].into_iter());
+        assert!(settled.settle());
+        assert_eq!(*settled.value(), Ok(vec![Some(3)]));
+        settled.rebuild([Ok(3), Err(running)].into_iter());
+        settled.splice(1..2, Vec::new());
+        assert!(!settled.settle(), "it is as it was");
     }
 }

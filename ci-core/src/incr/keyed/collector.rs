@@ -3,15 +3,13 @@
 use super::super::aggregate::Aggregate;
 use super::super::compute::Compute;
 use super::super::cx::Cx;
-use super::super::id::Node;
-use super::Members;
+use super::super::id::{NONE, Node};
+use super::{Members, Moved};
 
 /// The node that has the elements' results as dynamic inputs. Slot 0 is the owner, slot n + 1 the element in slot n.
 pub(super) struct Collector<K, B, G: Aggregate, L> {
     members: Node<Members<K, B>>,
     lift: L,
-    /// By slot.
-    leaves: Vec<Option<G::Leaf>>,
     aggregate: G,
     changed: Vec<u32>,
     version: u64,
@@ -21,7 +19,7 @@ pub(super) struct Collector<K, B, G: Aggregate, L> {
 
 impl<K, B, G: Aggregate, L> Collector<K, B, G, L> {
     pub(super) fn new(members: Node<Members<K, B>>, lift: L, aggregate: G) -> Self {
-        Self { members, lift, leaves: Vec::new(), aggregate, changed: Vec::new(), version: 0, torn: true }
+        Self { members, lift, aggregate, changed: Vec::new(), version: 0, torn: true }
     }
 }
 
@@ -35,36 +33,28 @@ where
     type Value = G::Value;
 
     fn recompute(&mut self, cx: &mut Cx<'_, W>) -> bool {
+        let Self { lift, aggregate, changed, .. } = self;
         let members = cx.get(self.members);
-        let torn = std::mem::replace(&mut self.torn, true);
-        let laid_out = !torn && self.version == members.version;
-        if torn || self.version + 1 < members.version {
-            self.leaves.clear();
-            self.changed.clear();
-        } else if !laid_out {
-            // A slot does not pass on what its former holder left.
-            for &slot in &members.turned_over {
-                if let Some(leaf) = self.leaves.get_mut(slot as usize) {
-                    *leaf = None;
+        let mut leaf = |slot: u32| lift(cx.get(members.results[slot as usize]));
+        if std::mem::replace(&mut self.torn, true) || self.version + 1 < members.version {
+            aggregate.rebuild(members.order.iter().map(|slot| leaf(*slot)));
+        } else {
+            let mut came = 0..0;
+            if self.version < members.version {
+                let Moved { from, old_to, to } = members.moved;
+                came = from..to;
+                aggregate
+                    .splice(from..old_to, members.order[from..to].iter().map(|slot| leaf(*slot)).collect());
+            }
+            for slot in changed.iter().filter(|slot| **slot > 0).map(|slot| *slot - 1) {
+                let place = members.places[slot as usize];
+                // What came was read above, and who left a slot that nobody has yet is not there any more.
+                if place != NONE && !came.contains(&(place as usize)) {
+                    aggregate.set(place as usize, leaf(slot));
                 }
             }
         }
-        self.leaves.resize(members.results.len(), None);
-        for slot in self.changed.iter().filter(|slot| **slot > 0).map(|slot| *slot as usize - 1) {
-            let leaf = (self.lift)(cx.get(members.results[slot]));
-            if laid_out {
-                self.aggregate.set(members.places[slot] as usize, leaf.clone());
-            }
-            self.leaves[slot] = Some(leaf);
-        }
-        if !laid_out {
-            let Self { leaves, lift, aggregate, .. } = self;
-            aggregate.rebuild(members.order.iter().map(|&slot| {
-                let read = || lift(cx.get(members.results[slot as usize]));
-                leaves[slot as usize].get_or_insert_with(read).clone()
-            }));
-            self.version = members.version;
-        }
+        self.version = members.version;
         let changed = self.aggregate.settle();
         self.changed.clear();
         self.torn = false;

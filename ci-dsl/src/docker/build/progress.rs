@@ -15,12 +15,15 @@ use std::collections::HashMap;
 use std::fmt;
 
 use bollard::moby::buildkit::v1::{StatusResponse, Vertex};
+use ci_core::secret::{Masker, Secrets};
 
 use crate::docker::tail::{Tail, printable};
 
 /// Follows a build.
 #[derive(Default)]
 pub(super) struct Progress {
+    /// Masked in each step's output by itself: steps come in between each other, and cut secrets in two.
+    secrets: Secrets,
     /// By the digest BuildKit gives them, in the order they were heard of.
     steps: HashMap<String, Step>,
     /// The step whose heading stands above the next byte.
@@ -36,6 +39,7 @@ pub(super) struct Step {
     ended: bool,
     error: String,
     tail: Tail,
+    masker: Masker,
 }
 
 /// Steps remembered for one build; those beyond are not shown. Dockerfiles have tens.
@@ -45,6 +49,11 @@ const STEPS_MAX: usize = 10_000;
 const STOPPED: &str = "context canceled";
 
 impl Progress {
+    /// Of a build whose steps may tell `secrets`.
+    pub(super) fn masking(secrets: &Secrets) -> Self {
+        Self { secrets: secrets.clone(), ..Self::default() }
+    }
+
     /// What to add to the log.
     pub(super) fn on(&mut self, status: &StatusResponse) -> Vec<u8> {
         let mut out = Vec::new();
@@ -53,17 +62,23 @@ impl Progress {
         }
         for log in &status.logs {
             if let Some(step) = self.steps.get_mut(&log.vertex) {
-                step.tail.push(&log.msg);
-                let number = step.number;
-                self.heading(&log.vertex, number, &mut out);
-                out.extend_from_slice(&log.msg);
-                self.within_line = !log.msg.ends_with(b"\n") && (self.within_line || !log.msg.is_empty());
+                let shown = step.masker.push(&log.msg);
+                self.said(&log.vertex, &shown, &mut out);
             }
         }
         for vertex in status.vertexes.iter().filter(|v| v.completed.is_some()) {
             self.ended(vertex, &mut out);
         }
         out
+    }
+
+    fn said(&mut self, digest: &str, shown: &[u8], out: &mut Vec<u8>) {
+        let Some(step) = self.steps.get_mut(digest) else { return };
+        step.tail.push(shown);
+        let number = step.number;
+        self.heading(digest, number, out);
+        out.extend_from_slice(shown);
+        self.within_line = !shown.ends_with(b"\n") && (self.within_line || !shown.is_empty());
     }
 
     fn began(&mut self, vertex: &Vertex, out: &mut Vec<u8>) {
@@ -73,10 +88,11 @@ impl Progress {
         let number = self.steps.len() + 1;
         let step = Step {
             number,
-            name: vertex.name.clone(),
+            name: self.secrets.text(&vertex.name).into_owned(),
             ended: false,
             error: String::new(),
             tail: Tail::default(),
+            masker: self.secrets.masker(),
         };
         self.steps.insert(vertex.digest.clone(), step);
         self.heading(&vertex.digest, number, out);
@@ -85,14 +101,17 @@ impl Progress {
     fn ended(&mut self, vertex: &Vertex, out: &mut Vec<u8>) {
         let Some(step) = self.steps.get_mut(&vertex.digest).filter(|step| !step.ended) else { return };
         step.ended = true;
-        step.error.clone_from(&vertex.error);
-        let verdict = match (vertex.error.as_str(), vertex.cached) {
+        step.error = self.secrets.text(&vertex.error).into_owned();
+        let (number, error, held) = (step.number, step.error.clone(), step.masker.cut());
+        if !held.is_empty() {
+            self.said(&vertex.digest, &held, out);
+        }
+        let verdict = match (error.as_str(), vertex.cached) {
             ("", true) => "CACHED".to_owned(),
             ("", false) => format!("DONE {:.1}s", seconds(vertex)),
             (error, _) if error.ends_with(STOPPED) => "CANCELED".to_owned(),
             (error, _) => format!("ERROR: {error}"),
         };
-        let number = step.number;
         self.fresh_line(out);
         out.extend_from_slice(format!("#{number} {verdict}\n").as_bytes());
         self.under = None;
@@ -179,6 +198,7 @@ impl fmt::Display for Step {
 #[cfg(test)]
 mod tests {
     use bollard::moby::buildkit::v1::VertexLog;
+    use ci_core::secret::Secret;
 
     use super::*;
 
@@ -234,6 +254,44 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_also_where_steps_come_in_between() {
+        let secrets = Secrets::default();
+        secrets.add(&Secret::new("token", "hunter2").expect("it is long enough")).expect("there is room");
+        let mut progress = Progress::masking(&secrets);
+        let status = |vertexes: Vec<Vertex>, logs: Vec<VertexLog>| StatusResponse {
+            vertexes,
+            logs,
+            ..Default::default()
+        };
+        let mut text = progress.on(&status(
+            vec![vertex("a", false, false, ""), vertex("b", false, false, "")],
+            vec![log("a", b"as hun"), log("b", b"as hunt"), log("a", b"ter2\n"), log("b", b"er2\nhunt")],
+        ));
+        let failed = vertex("b", true, false, "exit code: 1");
+        text.extend(progress.on(&status(vec![vertex("a", true, false, ""), failed], vec![])));
+        let text = String::from_utf8(text).expect("it is text");
+        assert!(!text.contains("hun") && !text.contains("er2"), "{text}");
+        let failed = progress.failed_step().expect("a step failed").to_string();
+        assert_eq!(failed, "step [b] RUN x failed: exit code 1\nas *******\n****");
+    }
+
+    #[test]
+    fn a_name_or_an_error_is_masked_before_it_is_cut() {
+        let secrets = Secrets::default();
+        secrets.add(&Secret::new("token", "hunter2").expect("it is long enough")).expect("there is room");
+        let mut progress = Progress::masking(&secrets);
+        // Cut in the middle of it, nobody would know what is left.
+        let name = format!("{}hunter2", "n".repeat(Step::NAME_BYTES_MAX - 4));
+        let error = format!("{}hunter2", "e".repeat(1997));
+        let failed = Vertex { name, ..vertex("a", true, false, &error) };
+        let status = |vertex| StatusResponse { vertexes: vec![vertex], ..Default::default() };
+        let text = String::from_utf8(progress.on(&status(failed))).expect("it is text");
+        let told = progress.failed_step().expect("a step failed").to_string();
+        assert!(!text.contains("hun") && !told.contains("hun"), "{text}{told}");
+        assert!(told.contains("nnn***…") || told.contains("nnn***"), "{told}");
+    }
+
+    #[test]
     fn the_words_of_a_command_are_no_exit_code() {
         let mut step = Step {
             number: 1,
@@ -241,6 +299,7 @@ mod tests {
             ended: true,
             error: "failed to compute cache key: exit code: unknown".into(),
             tail: Tail::default(),
+            masker: Secrets::default().masker(),
         };
         assert_eq!(step.exit_code(), None);
         assert!(step.to_string().len() < 400);

@@ -6,7 +6,7 @@ use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateSt
 use ci_core::executor::{Cause, Exit};
 use ci_core::{OpError, clock};
 
-use super::TIMEOUT;
+use super::{FILE_SIZE, TIMEOUT};
 
 /// Whether there is an end to wait for.
 pub(super) fn is_alive(state: &ContainerState) -> bool {
@@ -32,6 +32,16 @@ pub(super) fn age(state: &ContainerState) -> Duration {
     Duration::from_millis(clock::now_ms().saturating_sub(started))
 }
 
+/// The exit code of what was killed for writing a file beyond its limit: 128 + SIGXFSZ.
+const FILE_TOO_LARGE: i64 = 128 + 25;
+
+/// The largest file that it might write.
+fn file_limit(found: &ContainerInspectResponse) -> Option<u64> {
+    let ulimits = found.host_config.as_ref()?.ulimits.as_ref()?;
+    let limit = ulimits.iter().find(|ulimit| ulimit.name.as_deref() == Some(FILE_SIZE))?;
+    limit.hard.and_then(|bytes| u64::try_from(bytes).ok())
+}
+
 /// How it ended, from what the engine still knows of it: the same whenever it is asked. Only that we stopped it, and that
 /// the engine was away, is known to those who saw it.
 pub(super) fn exit_of(
@@ -53,6 +63,7 @@ pub(super) fn exit_of(
     let cause = match limit {
         Some(limit) => Cause::TimedOut(limit),
         None if code != 0 && state.oom_killed == Some(true) => Cause::OutOfMemory(memory.unwrap_or_default()),
+        None if code == FILE_TOO_LARGE => file_limit(found).map_or(Cause::Exited, Cause::FileTooLarge),
         // 255 is what an engine writes that finds, after its own restart, that the container had died with it.
         None if engine_was_away && !(0..=128).contains(&code) => {
             return Err(OpError::infrastructure(
@@ -66,7 +77,7 @@ pub(super) fn exit_of(
 
 #[cfg(test)]
 mod tests {
-    use bollard::models::{ContainerConfig, HostConfig};
+    use bollard::models::{ContainerConfig, HostConfig, ResourcesUlimits};
     use ci_core::FailureKind;
 
     use super::*;
@@ -75,7 +86,15 @@ mod tests {
         let labels = [(TIMEOUT.to_owned(), "60000".to_owned())].into();
         let found = ContainerInspectResponse {
             config: Some(ContainerConfig { labels: Some(labels), ..Default::default() }),
-            host_config: Some(HostConfig { memory: Some(1 << 20), ..Default::default() }),
+            host_config: Some(HostConfig {
+                memory: Some(1 << 20),
+                ulimits: Some(vec![ResourcesUlimits {
+                    name: Some(FILE_SIZE.to_owned()),
+                    soft: Some(2 << 20),
+                    hard: Some(2 << 20),
+                }]),
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let state = ContainerState {
@@ -98,6 +117,7 @@ mod tests {
             // Something in it was killed, and it did well without.
             (0, 1, true, None, false, Some(Cause::Exited)),
             (137, 1, true, None, true, Some(Cause::OutOfMemory(1 << 20))),
+            (153, 1, false, None, true, Some(Cause::FileTooLarge(2 << 20))),
             (137, 60, false, None, false, Some(Cause::TimedOut(limit))),
             (0, 61, false, None, false, Some(Cause::TimedOut(limit))),
             (143, 59, false, us, false, Some(Cause::TimedOut(limit))),

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use ci_core::{Bind, Bindings, Builder, Job, KeyDigest, Level, OpError, OpId, Pool, Unbound};
+use ci_core::secret::Secrets;
+use ci_core::{Bind, Bindings, Builder, DEFAULT, Job, KeyDigest, Level, OpError, OpId, Pool, Share, Unbound};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use crate::docker::Dockerfile;
-use crate::docker::build::{self, BuildOptions};
+use crate::docker::build::{self, BuildOptions, Confided};
 use crate::docker::client::Docker;
-use crate::docker::credentials::Keyring;
 use crate::docker::image;
 use crate::docker::reference::{ImageId, Reference};
 use crate::git::{Commit, CommitKey, Git, RepoPath};
@@ -26,10 +26,19 @@ pub(in crate::docker) struct BuildKey {
     pub(in crate::docker) commit: CommitKey,
     pub(in crate::docker) dockerfile: String,
     pub(in crate::docker) args: BTreeMap<String, String>,
+    /// Names of secrets by the ids under which steps mount them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::docker) secrets: BTreeMap<String, String>,
     pub(in crate::docker) platform: Option<String>,
     pub(in crate::docker) target: Option<String>,
     /// A build that had too little time has another key than one that has enough.
     pub(in crate::docker) timeout_s: Option<u64>,
+}
+
+impl BuildKey {
+    fn timeout(&self) -> Duration {
+        self.timeout_s.map_or(BuildOptions::TIMEOUT, Duration::from_secs)
+    }
 }
 
 impl fmt::Display for BuildKey {
@@ -56,6 +65,7 @@ pub(in crate::docker) struct Build {
     docker: Docker,
     git: Git,
     limits: Limits,
+    secrets: Secrets,
 }
 
 impl Build {
@@ -63,16 +73,32 @@ impl Build {
         &self.docker
     }
 
-    pub(in crate::docker) fn key(&self, commit: &Commit, how: &Dockerfile) -> BuildKey {
-        BuildKey {
+    /// # Errors
+    ///
+    /// When the commit may not have a secret, or an argument holds one: a key is written down.
+    pub(in crate::docker) fn key(&self, commit: &Commit, how: &Dockerfile) -> Result<BuildKey, OpError> {
+        for name in how.secrets.values() {
+            self.secrets.permit(name, commit.repo.as_str(), commit.reference.as_str())?;
+        }
+        build::check_args(&how.args, &self.secrets)?;
+        Ok(BuildKey {
             context: self.docker.context().to_owned(),
             commit: commit.key(),
             dockerfile: how.path.clone(),
             args: how.args.clone(),
+            secrets: how.secrets.clone(),
             platform: how.platform.clone(),
             target: how.target.clone(),
             timeout_s: how.timeout.map(|t| t.as_secs()),
-        }
+        })
+    }
+
+    fn confided(&self, key: &BuildKey) -> Result<Confided, OpError> {
+        let named = |(id, name): (&String, &String)| Ok((id.clone(), self.secrets.named(name)?));
+        Ok(Confided {
+            secrets: key.secrets.iter().map(named).collect::<Result<_, OpError>>()?,
+            ..Default::default()
+        })
     }
 }
 
@@ -80,8 +106,9 @@ impl Bind for Build {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
         Ok(Self {
             docker: bindings.get(on)?,
-            git: bindings.get(ci_core::DEFAULT)?,
+            git: Git::bound(bindings, DEFAULT)?,
             limits: bindings.get(on).unwrap_or_default(),
+            secrets: bindings.get(DEFAULT).unwrap_or_default(),
         })
     }
 }
@@ -121,11 +148,21 @@ impl Builder for Build {
         Some(&self.limits.builds)
     }
 
+    fn share(&self, key: &BuildKey) -> Share {
+        Share::of(key.commit.repo.as_str())
+    }
+
+    /// Longer than the build's own limit, which says more.
+    fn timeout(&self, key: &BuildKey) -> Duration {
+        key.timeout().saturating_add(Duration::from_secs(60))
+    }
+
     fn serves(&self, key: &BuildKey) -> bool {
         key.context == self.docker.context()
     }
 
     async fn build(&self, job: &Job, key: &BuildKey) -> Result<Built, OpError> {
+        let confided = self.confided(key)?;
         let path = RepoPath::parse(&key.dockerfile)
             .map_err(|e| OpError::permanent(e.to_string()).with_hint("change the entry's dockerfile(…)"))?;
         let Some(text) = self.git.read_file(&key.commit, &path, DOCKERFILE_BYTES_MAX).await? else {
@@ -140,11 +177,10 @@ impl Builder for Build {
         options.args.clone_from(&key.args);
         options.platform.clone_from(&key.platform);
         options.target.clone_from(&key.target);
-        options.timeout = key.timeout_s.map_or(BuildOptions::TIMEOUT, Duration::from_secs);
+        options.timeout = key.timeout();
         let text = String::from_utf8_lossy(&text);
         let context = self.git.archive(&key.commit, None).await?;
-        let image =
-            build::build(&self.docker, job, &options, Some(&text), context, &Keyring::default()).await?;
+        let image = build::build(&self.docker, job, &options, Some(&text), context, &confided).await?;
         Ok(Built { id: image.id, architecture: image.architecture, tag, revision: revision(key) })
     }
 

@@ -2,28 +2,24 @@
 
 use std::time::Duration;
 
-use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Pool, Unbound};
+use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Pool, Share, Unbound};
 use serde_json::Value as Json;
 
-use super::limits::Limits;
-use super::run::{RunKey, abandon};
-use crate::docker::container::Containers;
+use super::run::{Run, RunKey};
 use crate::docker::pread;
 
-pub(in crate::docker) struct Pread {
-    containers: Containers,
-    limits: Limits,
-}
+/// Runs as [`Run`] does.
+pub(in crate::docker) struct Pread(Run);
 
 impl Pread {
     pub(in crate::docker) fn context(&self) -> &str {
-        self.containers.docker().context()
+        self.0.context()
     }
 }
 
 impl Bind for Pread {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
-        Ok(Self { containers: Containers::bind(bindings, on)?, limits: bindings.get(on).unwrap_or_default() })
+        Run::bind(bindings, on).map(Self)
     }
 }
 
@@ -34,31 +30,35 @@ impl Builder for Pread {
     type Key = RunKey;
     type Value = String;
 
-    fn level(&self, _: &RunKey) -> Level {
-        Level::Average
+    fn level(&self, key: &RunKey) -> Level {
+        self.0.level(key)
     }
 
     fn pool(&self) -> Option<&Pool> {
-        Some(&self.limits.runs)
+        self.0.pool()
     }
 
-    fn timeout(&self) -> Duration {
-        ci_core::executor::Limits::default().timeout + Duration::from_secs(60)
+    fn share(&self, key: &RunKey) -> Share {
+        self.0.share(key)
+    }
+
+    fn timeout(&self, key: &RunKey) -> Duration {
+        self.0.timeout(key)
     }
 
     fn serves(&self, key: &RunKey) -> bool {
-        key.context == self.context()
+        self.0.serves(key)
     }
 
     async fn build(&self, job: &Job, key: &RunKey) -> Result<String, OpError> {
-        pread::pread(&self.containers, job, &key.work(job)).await
+        pread::pread(self.0.containers(), job, &key.work(job)).await
     }
 
     async fn resume(&self, job: &Job, _: &RunKey, handle: Option<Json>) -> Result<Option<String>, OpError> {
-        pread::resume(&self.containers, job, handle.as_ref()).await
+        pread::resume(self.0.containers(), job, handle.as_ref()).await
     }
 
-    async fn abandon(&self, job: &Job, _: &RunKey, _: Option<Json>) -> Result<(), OpError> {
-        abandon(&self.containers, job).await
+    async fn abandon(&self, job: &Job, key: &RunKey, handle: Option<Json>) -> Result<(), OpError> {
+        self.0.abandon(job, key, handle).await
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use ci_core::executor::{Executor as _, Limits as WorkLimits, Network, Work};
-use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Owner, Pool, Unbound};
+use ci_core::executor::{Executor as _, Limits as WorkLimits, Work};
+use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Owner, Pool, Share, Unbound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -20,6 +20,13 @@ pub(in crate::docker) struct RunKey {
     pub(in crate::docker) context: String,
     pub(in crate::docker) image: ImageId,
     pub(in crate::docker) command: Vec<String>,
+    /// Work that had too little has another key than work that has enough.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(in crate::docker) limits: WorkLimits,
+}
+
+fn is_default(limits: &WorkLimits) -> bool {
+    *limits == WorkLimits::default()
 }
 
 impl fmt::Display for RunKey {
@@ -34,8 +41,7 @@ impl RunKey {
             image: self.image.to_string(),
             command: self.command.clone(),
             env: BTreeMap::new(),
-            network: Network::None,
-            limits: WorkLimits::default(),
+            limits: self.limits,
             attempt: job.attempt(),
             epoch: job.epoch(),
         }
@@ -50,6 +56,10 @@ pub(in crate::docker) struct Run {
 impl Run {
     pub(in crate::docker) fn context(&self) -> &str {
         self.containers.docker().context()
+    }
+
+    pub(super) fn containers(&self) -> &Containers {
+        &self.containers
     }
 }
 
@@ -82,9 +92,14 @@ impl Builder for Run {
         Some(&self.limits.runs)
     }
 
-    fn timeout(&self) -> Duration {
-        // The executor's own limit comes first and says more.
-        WorkLimits::default().timeout + Duration::from_secs(60)
+    /// Of its image: whose commit that was made of is not known here.
+    fn share(&self, key: &RunKey) -> Share {
+        Share::of(key.image.to_string())
+    }
+
+    /// Longer than the executor's own limit, which says more.
+    fn timeout(&self, key: &RunKey) -> Duration {
+        key.limits.timeout.saturating_add(Duration::from_secs(60))
     }
 
     fn serves(&self, key: &RunKey) -> bool {
@@ -99,15 +114,11 @@ impl Builder for Run {
         run::resume(&self.containers, job, handle.as_ref()).await
     }
 
+    /// Removes whatever the job left on its engine.
     async fn abandon(&self, job: &Job, _: &RunKey, _: Option<Json>) -> Result<(), OpError> {
-        abandon(&self.containers, job).await
-    }
-}
-
-/// Removes whatever a job left on its engine.
-pub(super) async fn abandon(containers: &Containers, job: &Job) -> Result<(), OpError> {
-    match containers.adopt(job.id()).await? {
-        Some(work) => containers.release(&work).await,
-        None => Ok(()),
+        match self.containers.adopt(job.id()).await? {
+            Some(work) => self.containers.release(&work).await,
+            None => Ok(()),
+        }
     }
 }

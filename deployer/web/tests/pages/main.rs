@@ -2,10 +2,14 @@
 
 mod a_change_needs_the_token_and_a_page_of_ours;
 mod a_log_is_followed_without_gap_or_repeat;
+mod a_log_is_read_from_any_line_time_or_offset;
 mod a_long_log_is_shown_in_parts;
 mod a_step_is_told_once;
+mod figures_are_there_for_prometheus;
 mod jobs_are_found;
+mod logs_are_searched;
 mod of_what_somebody_changed_only_what_is_known_is_told;
+mod on_a_full_disk_the_pages_stay_and_refuse_what_they_can_not_write;
 mod only_our_own_host_is_answered;
 mod people_approve_cancel_and_rebuild;
 mod support;

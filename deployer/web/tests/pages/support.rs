@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use ci_core::current::{all, build_with, monitor_with, publish_at};
 use ci_core::engine::Handle;
 use ci_core::event::{Event, Phase, What};
+use ci_core::store::{self, Disk, RealDisk};
 use ci_core::{
     Bind, Bindings, Builder, Current, DEFAULT, Engine, Failure, Job, JobId, Level, Monitor, OpError, OpId,
     Publisher, Unbound, Watch,
@@ -210,7 +211,7 @@ pub(crate) fn build(label: &'static str, head: &Current<String>) -> Current<Name
     build_with(head, DEFAULT, label, |_: &Build, head: &String| Name(head.clone()))
 }
 
-fn pipeline(label: &'static str, place: &'static str) -> Current<()> {
+pub(crate) fn pipeline(label: &'static str, place: &'static str) -> Current<()> {
     let built = build(label, &head());
     let key = move |_: &Put| Name(place.to_owned());
     let put = publish_at(&built, DEFAULT, format!("put in {place}"), key, |_, built: &Name| built.clone());
@@ -260,8 +261,27 @@ impl Ci {
         confirm: Option<Level>,
         pipeline: impl FnOnce() -> Current<()>,
     ) -> Self {
+        Self::start_with_engine(world, |engine| engine.confirm(confirm), pipeline)
+    }
+
+    pub(crate) fn start_with_engine(
+        world: &World,
+        set: impl FnOnce(Engine) -> Engine,
+        pipeline: impl FnOnce() -> Current<()>,
+    ) -> Self {
+        Self::start_on(Arc::new(RealDisk), world, set, pipeline)
+    }
+
+    /// The state is on this disk.
+    pub(crate) fn start_on(
+        disk: Arc<dyn Disk>,
+        world: &World,
+        set: impl FnOnce(Engine) -> Engine,
+        pipeline: impl FnOnce() -> Current<()>,
+    ) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let engine = Engine::open(state.path()).unwrap().with(world.clone()).confirm(confirm);
+        let store = store::Options { disk, ..store::Options::default() };
+        let engine = set(Engine::open_with(state.path(), store).unwrap().with(world.clone()));
         let engine = engine.start(pipeline).unwrap();
         let events = engine.events();
         world.0.begun.send_replace(true);

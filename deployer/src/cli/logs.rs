@@ -1,0 +1,118 @@
+//! `deployer logs search` and `deployer housekeeping`.
+
+use std::ops::ControlFlow;
+
+use ci_core::JobId;
+use ci_core::logs::{Found, Hit, Query};
+use clap::Args;
+
+use crate::control::Client;
+use crate::housekeeping::{Thing, Tidied};
+use crate::terminal;
+
+/// How many lines are printed unless told otherwise.
+const LINES_DEFAULT: usize = 100;
+
+/// What to look for.
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// What a line holds, in whatever case
+    text: String,
+    /// TEXT is a regular expression
+    #[arg(short = 'E', long)]
+    regex: bool,
+    /// Only in logs of this operation: docker-build
+    #[arg(long)]
+    op: Option<String>,
+    /// Only in logs of what is about this: a repository, a branch, a service, an image
+    #[arg(long, value_name = "WHAT")]
+    about: Option<String>,
+    /// Only in logs of older jobs than this one
+    #[arg(long, value_name = "JOB")]
+    before: Option<JobId>,
+    /// How many lines
+    #[arg(long, default_value_t = LINES_DEFAULT)]
+    limit: usize,
+}
+
+/// Goes on until all is searched or enough is found: then it says on standard error how to go on.
+pub(super) async fn search(client: &Client, wanted: Search) -> anyhow::Result<()> {
+    let Search { text, regex, op, about, before, limit } = wanted;
+    let mut query = Query { text, regex, op, about, before };
+    let (mut lines, mut last) = (0, None);
+    loop {
+        let tell = |hit: Hit| {
+            // What is found in one log is printed together.
+            if lines >= limit && last.as_ref() != Some(&hit.job) {
+                return ControlFlow::Break(());
+            }
+            terminal::say(format_args!("{}:{}: {}", hit.job, hit.line, terminal::plain(&hit.text)));
+            lines += 1;
+            last = Some(hit.job);
+            ControlFlow::Continue(())
+        };
+        let Some(Found { until, is_all, unreadable, .. }) = client.search(&query, tell).await? else {
+            let last = last.map(String::from).unwrap_or_default();
+            terminal::complain(format_args!("there is more; to go on: --before {last}"));
+            return Ok(());
+        };
+        if unreadable > 0 {
+            terminal::complain(format_args!("{unreadable} logs can't be read"));
+        }
+        if is_all {
+            return Ok(());
+        }
+        query.before = until;
+    }
+}
+
+/// Says what is tidied up, or would be.
+pub(super) async fn tidy(client: &Client, dry_run: bool, json: bool) -> anyhow::Result<()> {
+    let tidied = client.tidy(dry_run).await?;
+    if json {
+        terminal::say(serde_json::to_string_pretty(&tidied)?);
+        return Ok(());
+    }
+    let Tidied { things, unlisted, bytes, troubles } = tidied;
+    let count = things.len() as u64 + unlisted;
+    for Thing { kind, name, bytes, what, why } in things {
+        terminal::say(format_args!("{what:<6}  {kind} {name}  {}  ({why})", size(bytes)));
+    }
+    if unlisted > 0 {
+        terminal::say(format_args!("and {unlisted} more"));
+    }
+    for trouble in troubles {
+        terminal::complain(format_args!("not done: {}", terminal::plain(&trouble)));
+    }
+    let freed = size(bytes);
+    terminal::say(match (count, dry_run) {
+        (0, _) => "nothing to tidy up".to_owned(),
+        (count, true) => format!("{count} to tidy up; what goes takes {freed}"),
+        (count, false) => format!("{count} tidied up, {freed} freed"),
+    });
+    Ok(())
+}
+
+/// `1.5 MiB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut size, mut unit) = (bytes as f64, "B");
+    for larger in UNITS {
+        if size < 1000.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{size:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_told_in_three_digits() {
+        let told = [0, 999, 1000, 1536, 1_000_000, 5 << 30, u64::MAX].map(size);
+        assert_eq!(told, ["0 B", "999 B", "1.0 KiB", "1.5 KiB", "976.6 KiB", "5.0 GiB", "16777216.0 TiB"]);
+    }
+}

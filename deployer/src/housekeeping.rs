@@ -1,0 +1,109 @@
+//! What the deployer tidies up by itself, and can tell before.
+//!
+//! Each kind of thing is a file with one function, `tidy`: it finds what is due, tells it, and, unless it is only to be
+//! told, does it. A thing at a time: who stops this stops it between two.
+
+use std::time::Duration;
+
+use ci_core::engine::Handle;
+use ci_core::logs::Keep;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+mod logs;
+
+/// How long after the start it is done for the first time: by then the pipeline has read what it is about.
+const FIRST_AFTER: Duration = Duration::from_secs(10 * 60);
+/// How long it is from one time to the next.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What there is to do, or what was done.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Tidied {
+    /// The things, at most [`Tidied::LISTED_MAX`].
+    pub things: Vec<Thing>,
+    /// How many more there are.
+    pub unlisted: u64,
+    /// How many bytes that frees of those that go. Of what is packed it is known only when that is done.
+    pub bytes: u64,
+    /// What was not done, and why.
+    pub troubles: Vec<String>,
+}
+
+/// One thing that is tidied up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    /// What kind of thing it is: `log`.
+    pub kind: String,
+    /// Which.
+    pub name: String,
+    /// What it takes now, bytes.
+    pub bytes: u64,
+    /// What is done with it: `pack`, `remove`.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Tidied {
+    /// How many things are named.
+    pub const LISTED_MAX: usize = 10_000;
+
+    fn add(&mut self, thing: Thing, freed: u64) {
+        self.bytes += freed;
+        match self.things.len() < Self::LISTED_MAX {
+            true => self.things.push(thing),
+            false => self.unlisted += 1,
+        }
+    }
+}
+
+/// Whether it is done, or told only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    Dry,
+    Real,
+}
+
+/// How things are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) logs: Keep,
+}
+
+/// Tells what is due, or does it.
+pub(crate) async fn tidy(engine: &Handle, rules: Rules, run: Run) -> Tidied {
+    let mut tidied = Tidied::default();
+    logs::tidy(engine, rules.logs, run, &mut tidied).await;
+    tidied
+}
+
+/// Tidies up now and then, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Housekeeper(JoinHandle<()>);
+
+impl Housekeeper {
+    pub(crate) fn start(engine: Handle, rules: Rules) -> Self {
+        Self(tokio::spawn(async move {
+            let mut wait = FIRST_AFTER;
+            loop {
+                tokio::time::sleep(wait).await;
+                let Tidied { things, unlisted, bytes, troubles } = tidy(&engine, rules, Run::Real).await;
+                let count = things.len() as u64 + unlisted;
+                if count > 0 {
+                    tracing::info!(things = count, bytes, "tidied up");
+                }
+                for trouble in troubles {
+                    tracing::warn!("not tidied up: {trouble}");
+                }
+                wait = EVERY;
+            }
+        }))
+    }
+}
+
+impl Drop for Housekeeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
