@@ -106,7 +106,12 @@ impl Model {
                         _ => now = Standing { result: Some(outcome.job.clone()), ..Standing::default() },
                     }
                 }
-                Record::Invalidated(i) if i.op == op && i.key == *key && now.result.is_some() => {
+                Record::Invalidated(i)
+                    if i.op == op
+                        && i.key == *key
+                        && now.result.is_some()
+                        && (!i.serves || now.declined.as_ref().is_none_or(|older| older.serves)) =>
+                {
                     now.declined =
                         Some(Invalidation { why: i.why.clone(), at_ms: i.at_ms, serves: i.serves });
                 }

@@ -90,7 +90,9 @@ impl<'a> Fold<'a> {
                 fence::op(&invalidated.op)?;
                 let key = rows::key(&invalidated.op, &invalidated.key);
                 let mut row: KeyRow = self.read(&key)?.unwrap_or_default();
-                if let Some(result) = &row.result {
+                // What must not serve any more does not serve again because somebody else would let it.
+                let is_final = row.declined.as_ref().is_some_and(|said| !said.what.serves);
+                if let Some(result) = row.result.as_ref().filter(|_| !is_final || !invalidated.serves) {
                     self.list(rows::DECLINED, result);
                     let Invalidated { why, at_ms, serves, .. } = invalidated.clone();
                     row.declined = Some(Said { by: sequence, what: Declined { why, at_ms, serves } });
@@ -113,7 +115,8 @@ impl<'a> Fold<'a> {
         self.meta.epoch = intent.epoch;
         self.put(key, &key_row);
         let intent_said = Said { by: sequence, what: intent.clone() };
-        self.put(rows::job(&intent.job), &JobRow { intent: intent_said, handle: None, outcome: None });
+        let row = JobRow { intent: intent_said, handle: None, outcome: None, declined_by: None };
+        self.put(rows::job(&intent.job), &row);
         self.list(&rows::of_op(&intent.op), &intent.job);
         self.list(&rows::of_key(&intent.op, &intent.key), &intent.job);
         self.list(rows::OPEN, &intent.job);
@@ -155,7 +158,7 @@ impl<'a> Fold<'a> {
     fn outcome(&mut self, sequence: u64, outcome: &Outcome) -> Result<(), NotApplied> {
         let (attempt, row) = self.attempt(&outcome.job)?;
         fence::outcome(self.meta.epoch, outcome, attempt)?;
-        let Some(row) = row else {
+        let Some(mut row) = row else {
             return Err(Refusal::UnknownJob(outcome.job.clone()).into());
         };
         let intent = &row.intent.what;
@@ -175,6 +178,7 @@ impl<'a> Fold<'a> {
                 }
             }
             _ => {
+                row.declined_by = key_row.declined.as_ref().filter(|_| renews).map(|said| said.by);
                 self.unlist_declined(&mut key_row);
                 self.let_go_of(key_row.result.replace(outcome.job.clone()))?;
                 self.let_go_of(key_row.renewal.take())?;
@@ -320,6 +324,7 @@ pub(super) fn alive(memory: &Memory) -> Result<BTreeSet<u64>, IndexError> {
             alive.insert(row.intent.by);
             alive.extend(row.handle.map(|said| said.by));
             alive.extend(row.outcome.map(|said| said.by));
+            alive.extend(row.declined_by);
         } else if key.starts_with(rows::KEYS) {
             alive.extend(rows::decode::<KeyRow>(key, value)?.declined.map(|said| said.by));
         } else if key.starts_with(rows::APPROVALS) {

@@ -16,7 +16,7 @@ use super::rows::{Changes, IndexError, Memory, Row, Rows};
 use super::sums::{self, Sum};
 
 /// Of the rows' format. Another one is rebuilt.
-const INDEX_VERSION: u32 = 2;
+const INDEX_VERSION: u32 = 3;
 /// How much of it sled may hold in memory, bytes.
 const CACHE_BYTES: u64 = 4 << 20;
 

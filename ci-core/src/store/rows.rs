@@ -98,6 +98,8 @@ pub(super) struct JobRow {
     pub(super) intent: Said<Intent>,
     pub(super) handle: Option<Said<Json>>,
     pub(super) outcome: Option<Said<Outcome>>,
+    /// The record for which its failure to renew a value took that value's place.
+    pub(super) declined_by: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
