@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use benches::records::records;
 use benches::shape::Sizes;
+use ci_core::KeyDigest;
 use ci_core::store::Store;
-use ci_core::store::record::{Intent, Outcome, Record};
-use ci_core::{JobId, KeyDigest, OpId};
+use ci_core::store::record::Record;
 use criterion::Criterion;
 use serde_json::json;
 use tempfile::TempDir;
@@ -31,30 +32,6 @@ pub(crate) fn bench(criterion: &mut Criterion, sizes: &Sizes) {
             |dir, times| (0..times).map(|_| open(dir.path(), sizes.jobs, was_killed)).sum(),
         );
     }
-}
-
-/// What job number `n` says: that it begins, and how it ended.
-fn records(n: u32, epoch: u64) -> [Record; 2] {
-    // One each second, so that no two have one id.
-    let at_ms = 1_700_000_000_000 + u64::from(n) * 1000;
-    let job = JobId::new(OpId::new("build"), at_ms, n);
-    let intent = Intent {
-        job: job.clone(),
-        op: "build".to_owned(),
-        key: KeyDigest::of(&json!(n)),
-        key_fields: json!({ "commit": format!("{n:040x}"), "dockerfile": "Dockerfile", "context": "local" }),
-        desired: json!(null),
-        summary: format!("build image from site@{n:08x}"),
-        attempt: 1,
-        build: 1,
-        renews: None,
-        epoch,
-        queued_at_ms: at_ms,
-        started_at_ms: at_ms,
-    };
-    let result = Ok(json!({ "id": format!("sha256:{n:064x}"), "revision": format!("{n:040x}") }));
-    let outcome = Outcome { job, epoch, finished_at_ms: at_ms + 999, result };
-    [Record::Intent(intent), Record::Outcome(outcome)]
 }
 
 struct Appends {

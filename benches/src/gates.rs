@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::engines::{ANY_FOLD, CORE, INCREMENTAL, INCREMENTAL_MAP, WHOLE};
 use crate::measure::{
-    BUILD, BUILD_LARGE, FLOOD, HERE, IN_MEMORY, INGEST, LAST, MASKED, ON_DISK, ONCE, P50, POSITION, QUEUED,
-    STAGE, STEP, TWICE,
+    BUILD, BUILD_LARGE, CLOSED, FAILED, FLOOD, HERE, IN_MEMORY, INGEST, KILLED, LAST, LISTED, MASKED, NEWEST,
+    OF_OP, ON_DISK, ONCE, OPENED, P50, POSITION, QUEUED, STAGE, STEP, TEXT, TWICE,
 };
 use crate::score::Score;
 use crate::shape::FULL;
@@ -230,6 +230,16 @@ pub const TARGETS: &[Bound] = &[
     at_most("10,000 operations, state in memory", 0.2, Time, |score| score.of(IN_MEMORY, ONCE).seconds),
     at_most("10,000 operations, state on disk", 2.0, Time, |score| score.of(ON_DISK, ONCE).seconds),
     at_most("a change is seen, half of all within", 5e-6, Time, |score| score.of(P50, WHOLE.name).seconds),
+    at_most("a store of 100,000 results is opened, after a close", 2.0, Time, |score| {
+        score.of(OPENED, CLOSED).seconds
+    }),
+    at_most("a store of 100,000 results is opened, after a kill", 2.0, Time, |score| {
+        score.of(OPENED, KILLED).seconds
+    }),
+    at_most("a page of jobs of 100,000 is found, however it is asked for", 0.05, Time, |score| {
+        let ways = [NEWEST, OF_OP, FAILED, TEXT].map(|by| score.of(LISTED, by).seconds);
+        ways.into_iter().try_fold(0.0, |most: f64, one| Some(most.max(one?)))
+    }),
     at_most("a flood of changes, each", 0.5e-6, Time, |score| score.of(FLOOD, WHOLE.name).seconds),
 ];
 

@@ -36,6 +36,7 @@ pub mod gates;
 pub mod heap;
 pub mod machine;
 pub mod measure;
+pub mod records;
 pub mod score;
 pub mod shape;
 pub mod table;

@@ -14,6 +14,7 @@ mod logs;
 mod memory;
 mod operations;
 mod queue;
+mod store;
 mod wakeup;
 
 pub use self::build::{BUILD, BUILD_LARGE, ENGINE};
@@ -23,6 +24,7 @@ pub use self::logs::{HERE, INGEST, MASKED, STEP};
 pub use self::memory::STAGE;
 pub use self::operations::{IN_MEMORY, ON_DISK, ONCE, TWICE};
 pub use self::queue::QUEUED;
+pub use self::store::{CLOSED, FAILED, KILLED, LISTED, NEWEST, OF_OP, OPENED, TEXT};
 pub use self::wakeup::{FLOOD, P50, P99};
 
 /// How many turns each contender has.
@@ -39,6 +41,7 @@ pub fn all(score: &mut Score, sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) {
     wakeup::measure(score, sizes, wanted);
     operations::measure(score, sizes, wanted);
     logs::measure(score, sizes, wanted);
+    store::measure(score, sizes, wanted);
     instructions::measure(score, sizes, wanted);
 }
 

@@ -21,6 +21,8 @@ pub struct Sizes {
     pub queued: usize,
     /// Jobs in the store.
     pub jobs: u32,
+    /// Results in a store that was filled for long.
+    pub results: u32,
     /// What a job writes, bytes: not so much that its log is full.
     pub output: usize,
 }
@@ -36,6 +38,7 @@ pub const FULL: Sizes = Sizes {
     operations: 10_000,
     queued: 20_000,
     jobs: 50_000,
+    results: 100_000,
     output: 60_000_000,
 };
 
@@ -50,6 +53,7 @@ pub const SMALL: Sizes = Sizes {
     operations: 20,
     queued: 50,
     jobs: 20,
+    results: 120,
     output: 100_000,
 };
 
