@@ -216,8 +216,9 @@ impl Cache {
         let State::Finished(stored) = &instance.state else { return };
         let (Ok(value), false) = (&stored.result, instance.op.publishes()) else { return };
         let (op, request) = (instance.op.clone(), instance.desired.clone());
-        let check = check(self.env.clone(), generation, op, request, value.clone(), News::Checked);
-        let (stored, task) = (stored.clone(), Owned(self.env.runtime.spawn(check)));
+        let stored = stored.clone();
+        let check = check(self.env.clone(), generation, op, request, stored.job.clone(), value.clone());
+        let task = Owned(self.env.runtime.spawn(check));
         instance.latch = Some(Box::new(Latch::before(stored.clone(), number)));
         instance.state = State::Checking { stored: Box::new(stored), unknown: None, task };
     }
@@ -417,11 +418,12 @@ impl Cache {
             }
             Known::Failed(stored, _) => {
                 self.env.events.emit(stored.reused(instance.op.id()));
+                instance.expire(&self.env, generation, &stored);
                 instance.state = State::Finished(stored);
             }
             Known::Value(stored, value, renewal) => {
                 instance.stale = renewal.map(|failure| self.env.doubts.of(Arc::new(failure)));
-                let check = check(self.env.clone(), generation, op, wanted, value, News::Checked);
+                let check = check(self.env.clone(), generation, op, wanted, stored.job.clone(), value);
                 let task = Owned(self.env.runtime.spawn(check));
                 instance.state = State::Checking { stored: Box::new(stored), unknown: None, task };
             }
@@ -446,7 +448,8 @@ impl Cache {
             instance.stale = None;
         }
         // Nobody waits for what is to be like what there is.
-        let waits = priority != Priority::default() || instance.latch.is_none();
+        let has_value = instance.latch.as_ref().is_some_and(|latch| latch.is_a_value_in_use());
+        let waits = priority != Priority::default() || !has_value;
         let priority = if waits { priority } else { Priority::Low };
         let now_ms = self.env.clock.now_ms();
         // Where jobs are listed, newest means last in the order of ids.
@@ -566,21 +569,21 @@ impl Cache {
     }
 }
 
-/// Asks whether a result still stands, until that is known.
+/// Asks whether the result of a job still stands, until that is known.
 async fn check(
     env: Arc<Env>,
     generation: u64,
     op: Arc<dyn Operation>,
     wanted: Request,
+    of: JobId,
     value: Arc<Json>,
-    told: fn(bool) -> News,
 ) {
     for tries in 1.. {
         match foresight::stands(&*op, &wanted, &value).await {
-            Ok(stands) => return env.tell(generation, told(stands)).await,
+            Ok(stands) => return env.tell(generation, News::Checked { of, stands }).await,
             Err(unknown) => {
                 let pause = retry::endless(&env.pace, tries);
-                let failure = Arc::new(Failure::from(&unknown));
+                let failure = Arc::new(Failure::from(&env.secrets.error(unknown)));
                 env.tell(generation, News::Unchecked { failure, pause }).await;
                 tokio::time::sleep(pause).await;
             }

@@ -349,8 +349,14 @@ impl Run {
 
     /// Waits, unless a person does not want it to: that is then told to the operation, which takes back what it did.
     async fn pause(&self, error: &OpError, pause: Duration) {
-        self.log.line(format_args!("{error}"));
-        self.log.line("How it ends is not known: looking again soon");
+        match self.op.is_continued() {
+            true => {
+                self.log.line(format_args!("{error}"));
+                self.log.line("How it ends is not known: looking again soon");
+            }
+            // What is found again goes on writing where its log ends.
+            false => tracing::info!(job = %self.job, %error, "how it ends is not known: looking again soon"),
+        }
         let retry_at_ms = Some(clock::now_ms() + pause.as_millis() as u64);
         // Before anybody hears of the pause: who cancels it then is heard below.
         let told = self.cancel.is_requested().is_some();

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::sync::oneshot;
 
-use super::instance::{Attempt, State};
+use super::instance::{Attempt, Instance, State};
 use super::{Cache, Message};
 use crate::event::Phase;
 use crate::ids::{JobId, KeyDigest};
@@ -51,9 +51,9 @@ impl Cache {
             Ok(found) => found,
             Err(refused) => return answer(reply, Err(refused)),
         };
-        let (op, attempt) = attempt;
+        let (instance, attempt) = attempt;
         let approved = Approved {
-            op,
+            op: instance.op.id().to_string(),
             key: attempt.request.key,
             desired: attempt.request.desired,
             by: by.to_owned(),
@@ -84,14 +84,17 @@ impl Cache {
             self.moved_nodes(generation);
             return Ok(());
         }
-        let (_, attempt) = self.under_way(job)?;
-        match attempt.cancel.is_requested() {
-            Some(stopping) => attempt.log.line(format_args!("Cancelled by {by}, too: already {stopping}")),
-            None => {
-                attempt.log.line(format_args!("Cancelled by {by}"));
-                attempt.cancel.cancel(format!("by {by}"));
-            }
+        let (instance, attempt) = self.under_way(job)?;
+        let line = match attempt.cancel.is_requested() {
+            Some(stopping) => format!("Cancelled by {by}, too: already {stopping}"),
+            None => format!("Cancelled by {by}"),
+        };
+        match instance.op.is_continued() || !attempt.is_at_work() {
+            true => attempt.log.line(line),
+            // Should a crash come now, how long the log is says how much of the output was read. The end says who.
+            false => tracing::info!(%job, "{line}"),
         }
+        attempt.cancel.cancel(format!("by {by}"));
         Ok(())
     }
 
@@ -145,9 +148,9 @@ impl Cache {
         self.errands.spawn_on(errand, &self.env.runtime);
     }
 
-    fn under_way(&self, job: &JobId) -> Result<(String, &Attempt), Refused> {
+    fn under_way(&self, job: &JobId) -> Result<(&Instance, &Attempt), Refused> {
         let live = self.instances.values().find_map(|instance| match &instance.state {
-            State::Active(attempt) if attempt.job == *job => Some((instance.op.id().to_string(), &**attempt)),
+            State::Active(attempt) if attempt.job == *job => Some((&**instance, &**attempt)),
             _ => None,
         });
         live.ok_or_else(|| match self.env.store.job(job) {

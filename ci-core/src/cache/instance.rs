@@ -219,6 +219,11 @@ impl Attempt {
         }
     }
 
+    /// Its operation was let in.
+    pub(super) fn is_at_work(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Resumed)
+    }
+
     /// It was asked to stop since nobody wants it.
     pub(super) fn is_superseded(&self) -> bool {
         self.cancel.is_requested().is_some_and(|error| error.kind() == FailureKind::Superseded)

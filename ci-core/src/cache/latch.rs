@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::instance::{Finished, Instance, State, request_of};
-use super::{Env, News, Owned, check};
+use super::{Env, Owned, check};
 use crate::current::Activity;
 use crate::error::Failure;
 use crate::ids::{JobId, KeyDigest};
@@ -24,7 +24,7 @@ pub(super) struct Latch {
     /// It serves wants of lower numbers.
     until: u64,
     /// While it is asked whether it stands: it serves nobody.
-    check: Option<Owned>,
+    pub(super) check: Option<Owned>,
 }
 
 /// A result of an earlier process that may serve while something else is made.
@@ -67,15 +67,21 @@ impl Latch {
     pub(super) fn asked(env: &Arc<Env>, generation: u64, op: &Arc<dyn Operation>, old: Old) -> Self {
         let Old { finished, request } = old;
         let check = finished.result.as_ref().ok().map(|value| {
-            let check = check(env.clone(), generation, op.clone(), request, value.clone(), News::Serves);
+            let of = finished.job.clone();
+            let check = check(env.clone(), generation, op.clone(), request, of, value.clone());
             Owned(env.runtime.spawn(check))
         });
         Self { finished, until: u64::MAX, check }
     }
 
     /// Whether it may be used.
-    fn is_in_use(&self) -> bool {
+    pub(super) fn is_in_use(&self) -> bool {
         self.check.is_none()
+    }
+
+    /// Whether who wants it has a value.
+    pub(super) fn is_a_value_in_use(&self) -> bool {
+        self.is_in_use() && self.finished.result.is_ok()
     }
 
     /// Whether an attempt for this value is to renew it: then it is made anew, not made something else.
@@ -129,9 +135,9 @@ impl Instance {
         (self.latch, self.stale) = (None, None);
     }
 
-    /// Hears whether an old result stands.
-    pub(super) fn serves(&mut self, stands: bool) {
-        match self.latch.as_mut().filter(|latch| !latch.is_in_use()) {
+    /// Hears whether the old result of this job stands.
+    pub(super) fn serves(&mut self, of: &JobId, stands: bool) {
+        match self.latch.as_mut().filter(|latch| !latch.is_in_use() && latch.finished.job == *of) {
             Some(latch) if stands => latch.check = None,
             Some(_) => self.unlatch(),
             None => {}

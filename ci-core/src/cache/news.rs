@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::commands::{Reply, answer};
 use super::instance::{Finished, Instance, State};
+use super::latch::Latch;
 use super::{Cache, Owned, retry};
 use crate::clock;
 use crate::error::{Failure, FailureKind};
@@ -27,10 +28,11 @@ pub(crate) enum Message {
 
 #[derive(Debug)]
 pub(crate) enum News {
-    /// Whether the result that is there stands.
-    Checked(bool),
-    /// Whether the one stands that is to serve meanwhile.
-    Serves(bool),
+    /// Whether the result of a job stands: the one that is there, or the one that is to serve meanwhile.
+    Checked {
+        of: JobId,
+        stands: bool,
+    },
     Unchecked {
         failure: Arc<Failure>,
         pause: Duration,
@@ -52,7 +54,7 @@ impl Cache {
         };
         let Some(instance) = self.instances.get_mut(&generation) else { return };
         match (news, &mut instance.state) {
-            (News::Checked(stands), State::Checking { stored, .. }) => {
+            (News::Checked { of, stands }, State::Checking { stored, .. }) if stored.job == of => {
                 if stands {
                     self.env.events.emit(stored.reused(instance.op.id()));
                     instance.state = State::Finished((**stored).clone());
@@ -63,7 +65,7 @@ impl Cache {
                     instance.unlatch();
                 }
             }
-            (News::Serves(stands), _) => instance.serves(stands),
+            (News::Checked { of, stands }, _) => instance.serves(&of, stands),
             (News::Unchecked { failure, pause }, State::Checking { stored, unknown, .. }) => {
                 self.env.events.emit(What::Job {
                     job: stored.job.clone(),
@@ -128,7 +130,8 @@ impl Cache {
         let Some(generation) = self.generation_of(op, key) else { return answer(reply, Ok(None)) };
         let Some(instance) = self.instances.get_mut(&generation) else { return answer(reply, Ok(None)) };
         match &instance.state {
-            State::Active(_) => {}
+            State::Active(_) if serves => {}
+            State::Active(_) => instance.unlatch(),
             State::Finished(Finished { result: Ok(_), .. }) if serves => instance.renew(Priority::High),
             State::Retrying { request, .. } if serves && instance.is_latched() => {
                 let desired = request.desired;
@@ -201,12 +204,16 @@ impl Cache {
                 }
             }
             (Err(failure), None) if renews && let Some(latch) = instance.latch.take() => {
-                let mut finished = latch.finished;
+                let Latch { mut finished, check, .. } = *latch;
                 if failure.kind == FailureKind::Cancelled {
                     // A person's no is for as long as the value would have been valid.
                     finished.found_at_ms = self.env.clock.now_ms();
                 }
-                State::Finished(finished)
+                match check {
+                    None => State::Finished(finished),
+                    // Nobody knows yet whether it stands.
+                    Some(task) => State::Checking { stored: Box::new(finished), unknown: None, task },
+                }
             }
             (result, _) => {
                 let finished = attempt.finished(self.env.clock.now_ms(), result);

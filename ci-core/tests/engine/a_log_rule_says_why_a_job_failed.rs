@@ -7,8 +7,9 @@ use ci_core::event::Phase;
 use ci_core::log_rules::{LogRule, RuleRefused};
 use ci_core::{Bind, Bindings, Builder, Current, FailureKind, Job, Level, OpError, OpId, Pace, Unbound};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use crate::support::{Answer, Ci, Name, World, brisk, head, make, name};
+use crate::support::{Answer, Ci, Name, PATIENCE, World, brisk, head, make, name};
 
 type Act = dyn Fn(&Job) -> Result<(), OpError> + Send + Sync;
 
@@ -231,7 +232,7 @@ async fn and_all_goes_on_while_a_log_is_read() {
     let (script, mut pipe) = slow_log(FailureKind::Permanent);
     let pipeline = || all([compile(&head("main")), make("other", &head("other")).ignore()]);
     let mut ci = Ci::with(state.path(), &world, |e| with_rules(e, script), pipeline);
-    let mut log = pipe.recv().await.unwrap();
+    let mut log = timeout(PATIENCE, pipe.recv()).await.expect("it is opened").unwrap();
     ci.ok("other.1").await;
     world.set("other", 2);
     ci.ok("other.2").await;
@@ -250,7 +251,7 @@ async fn unless_a_person_stops_it_while_its_log_is_read() {
     let (script, mut pipe) = slow_log(FailureKind::Transient);
     let mut ci = Ci::with(state.path(), &world, |e| with_rules(e, script), || compile(&head("main")));
     let job = ci.job("1", |phase| *phase == Phase::Running).await;
-    let mut log = pipe.recv().await.unwrap();
+    let mut log = timeout(PATIENCE, pipe.recv()).await.expect("it is opened").unwrap();
     let written = tokio::task::spawn_blocking(move || {
         log.write_all(&MORE_THAN_A_PIPE).unwrap();
         log
@@ -271,7 +272,7 @@ async fn unless_its_log_takes_too_long_to_read() {
     let hasty = Pace { log_rules: std::time::Duration::ZERO, ..brisk() };
     let set = |engine| with_rules(engine, script).paced(hasty);
     let ci = Ci::with(state.path(), &world, set, || compile(&head("main")));
-    let mut log = pipe.recv().await.unwrap();
+    let mut log = timeout(PATIENCE, pipe.recv()).await.expect("it is opened").unwrap();
     assert_eq!(ci.failed().await, "the compiler failed");
     // Its reader may not even have opened it: it finds something to read whenever it does, and then sees that nobody waits.
     log.write_all(b"\n").unwrap();

@@ -59,8 +59,7 @@ async fn one_that_is_cancelled_twice_was_cancelled_by_the_first() {
     world.let_go("make image.1");
     assert_eq!(ci.failed().await, "cancelled: by ann");
     let log = std::fs::read_to_string(ci.handle.store().log_path(&job)).unwrap();
-    assert!(log.contains("  Cancelled by ann\n"), "{log}");
-    assert!(log.contains("  Cancelled by bob, too: already cancelled: by ann\n"), "{log}");
+    assert!(log.ends_with("  Failed (cancelled): cancelled: by ann\n") && !log.contains("bob"), "{log}");
     ci.stop().await;
 }
 
@@ -72,7 +71,7 @@ async fn a_publisher_that_takes_too_long_is_looked_into() {
     let ci = Ci::start(state.path(), &world, || all([make("image", &head("main")).ignore()]));
     ci.done().await;
     ci.stop().await;
-    world.time_out_after(Duration::from_millis(50));
+    world.time_out_after(Duration::from_secs(2));
     world.answer("put <image.1> in site", Answer::WorkThenHang);
     let mut ci = Ci::start(state.path(), &world, pipeline);
     ci.fails("site := <image.1>", FailureKind::Infrastructure).await;

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 use tokio::sync::{broadcast, oneshot, watch};
 
 /// Longer than anything here takes; a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// No test waits for a pause.
 pub(crate) fn brisk() -> Pace {

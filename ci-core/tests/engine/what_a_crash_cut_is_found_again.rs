@@ -61,7 +61,13 @@ async fn by_a_machinery_that_needs_time_to_come_up() {
     ci.done().await;
     assert!(!world.trace().contains(&"run <image.1>".to_owned()), "it does not run twice");
     assert_eq!(world.containers(), 0);
-    assert!(ci.handle.store().jobs(&Default::default(), 10).iter().all(|job| job.intent.attempt == 1));
+    let jobs = ci.handle.store().jobs(&Default::default(), 10);
+    assert!(jobs.iter().all(|job| job.intent.attempt == 1));
+    // How much of its output was read is how long its log is.
+    for job in jobs {
+        let log = std::fs::read_to_string(ci.handle.store().log_path(&job.intent.job)).unwrap();
+        assert!(!log.contains("no engine"), "{log}");
+    }
     ci.stop().await;
 }
 

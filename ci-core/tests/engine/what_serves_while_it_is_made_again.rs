@@ -70,6 +70,30 @@ async fn unless_it_does_not_stand_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nor_before_that_is_known_though_it_could_not_be_made_again() {
+    let once = || all([put("site", &make("image", &head("main"))).ignore()]);
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    made(&state, &world).await;
+    world.answer("make image.1", Answer::Hold);
+    let ci = Ci::with(state.path(), &world, after(0), once);
+    ci.done().await;
+    let made = ci.handle.jobs(2).await.into_iter().find(|job| job.op == "make").unwrap();
+    ci.handle.rebuild(made.id, "ada").await.unwrap();
+    world.is_held("make image.1").await;
+    ci.stop().await;
+
+    world.answer("ask for image.1", Answer::Hold);
+    world.answer("look for image.1", Answer::Fail(OpError::permanent("nobody knows")));
+    let mut ci = Ci::with(state.path(), &world, after(0), once);
+    ci.job("image.1", |phase| matches!(phase, Phase::Failed { .. })).await;
+    assert_eq!(ci.node("make image").await.state.to_string(), "queued");
+    world.let_go("ask for image.1");
+    ci.done().await;
+    assert_eq!(ci.node("make image").await.stale.as_deref(), Some("nobody knows"));
+    ci.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn and_a_publishers_outcome_as_well() {
     let pipeline = || all([put("site", &make("image", &head("main"))).valid_for(HOUR).ignore()]);
     let (state, world) = (tempfile::tempdir().unwrap(), World::default());

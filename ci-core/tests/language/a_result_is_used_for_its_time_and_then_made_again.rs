@@ -193,6 +193,19 @@ fn a_failure_is_told_until_it_has_come_to_a_new_end() {
 }
 
 #[test]
+fn so_it_is_if_it_was_found_after_a_restart() {
+    let mut t = testing::drive(hourly);
+    t.reads("head of site", "1".to_owned());
+    t.fails("build", OpError::permanent("no such tag"));
+    t.restarts(hourly);
+    assert_eq!((t.asked(), t.state("build")), (vec![], "failed: no such tag".to_owned()));
+    t.advances(HOUR);
+    assert_eq!(t.asked(), ["build site@1"]);
+    t.completes("build", "image:1");
+    t.completes("web", ());
+}
+
+#[test]
 fn a_restart_after_the_time_renews_at_once_and_the_value_serves() {
     let patient = || deploy("web", &build(&head("site")).valid_for(24 * HOUR));
     let mut t = testing::drive(patient);

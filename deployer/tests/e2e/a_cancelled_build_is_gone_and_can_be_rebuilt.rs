@@ -20,7 +20,7 @@ fn a_cancelled_build_is_gone_and_can_be_rebuilt() {
     sleep.is_over();
     deployer.hears(["docker-build", "cancelled: by uid 0"]);
     let (status, log) = follower.ends();
-    assert!(status.success() && log.contains("Cancelled by uid 0"), "{status}: {log}");
+    assert!(status.success() && log.contains("cancelled: by uid 0"), "{status}: {log}");
     assert_eq!(bed.job("docker-build", "cancelled").id, first.id);
 
     let rebuilding = bed.ask(["rebuild", &first.id]);

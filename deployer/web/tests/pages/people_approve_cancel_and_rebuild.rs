@@ -44,7 +44,7 @@ async fn people_approve_cancel_and_rebuild() {
     assert_eq!(ci.post(&format!("/jobs/{build}/cancel")).await.status, StatusCode::SEE_OTHER);
     ci.job("build", |phase| matches!(phase, Phase::Failed { .. })).await;
     let page = ci.get(&format!("/jobs/{build}")).await.text;
-    assert!(page.contains("Cancelled by a person on the page") && page.contains("■"), "{page}");
+    assert!(page.contains("cancelled: by a person on the page") && page.contains("■"), "{page}");
     assert!(page.contains("Rebuild</button>") && !page.contains("Cancel</button>"), "{page}");
 
     for nothing in ["/jobs/2026-01-01/000000000-build-000000", "/jobs/a/b"] {
