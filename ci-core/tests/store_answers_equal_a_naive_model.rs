@@ -213,7 +213,6 @@ impl Model {
             failed: of_state(JobState::Failed),
             ok: of_state(JobState::Ok),
             builds: jobs.iter().skip(1).filter(|job| job.intent.op == "build").cloned().collect(),
-            second: jobs.iter().filter(|job| job.intent.summary.contains("the 2th")).cloned().collect(),
             jobs,
         }
     }

@@ -78,8 +78,6 @@ pub struct JobFilter {
     pub declined: bool,
     /// Only those whose id begins with this text: `2026-11`.
     pub id: Option<String>,
-    /// Only those whose summary holds this text, in whatever case.
-    pub text: Option<String>,
     /// Only those older than this one: the last of the page before.
     pub before: Option<JobId>,
 }
@@ -236,12 +234,10 @@ pub(super) fn jobs(rows: &dyn Rows, filter: &JobFilter, limit: usize) -> Result<
         (_, Some(JobState::Ok) | None, ..) => rows::JOBS.to_vec(),
     };
     let prefix = [&list[..], filter.id.as_deref().unwrap_or_default().as_bytes()].concat();
-    let text = filter.text.as_ref().map(|text| text.to_lowercase());
     let wanted = |job: &JobRecord| {
         filter.op.as_ref().is_none_or(|op| *op == job.intent.op)
             && filter.key.is_none_or(|key| key == job.intent.key)
             && filter.state.is_none_or(|state| state == job.state())
-            && text.as_ref().is_none_or(|text| job.intent.summary.to_lowercase().contains(text))
     };
     // Ids are ASCII.
     let all = [&prefix[..], &[0x80]].concat();

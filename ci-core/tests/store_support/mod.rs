@@ -101,7 +101,6 @@ pub struct Answers {
     pub failed: Vec<JobRecord>,
     pub ok: Vec<JobRecord>,
     pub builds: Vec<JobRecord>,
-    pub second: Vec<JobRecord>,
     pub declined: Vec<JobRecord>,
     /// By key.
     pub histories: Vec<Vec<JobRecord>>,
@@ -158,7 +157,6 @@ pub fn answers(store: &Store) -> Answers {
             ..JobFilter::default()
         }),
         ops: store.ops(),
-        second: jobs(JobFilter { text: Some("THE 2TH".to_owned()), ..JobFilter::default() }),
         jobs: all,
     }
 }
