@@ -94,8 +94,24 @@ pub trait Resource: Send + Sync + 'static {
 pub enum Lack {
     /// Its turn, and slots.
     Slots,
-    /// Something besides: `disk: 3.1 of 10 GB`.
-    Resource(String),
+    /// Something besides.
+    Resource {
+        /// Its [name](Resource::name).
+        name: String,
+        /// How much of it there is: `3.1 of 10 GB`.
+        what: String,
+    },
+}
+
+impl Lack {
+    /// Whether it is the same that is waited for, however much there is of it now.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Slots, Self::Slots) => true,
+            (Self::Resource { name, .. }, Self::Resource { name: other, .. }) => name == other,
+            _ => false,
+        }
+    }
 }
 
 /// Who is told what one waits for, whenever that changes.
@@ -208,7 +224,7 @@ impl Pool {
         };
         let mut held = Vec::new();
         for need in &self.0.needs {
-            let told = |what| tell(Lack::Resource(format!("{}: {what}", need.name())));
+            let told = |what| tell(Lack::Resource { name: need.name().to_owned(), what });
             held.push(Held(need.acquire(ask, &told).await));
         }
         Slot { _held: held, _taken: taken }

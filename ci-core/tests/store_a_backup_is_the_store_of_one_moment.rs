@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use ci_core::Engine;
+use ci_core::job::LogText;
+use ci_core::logs::{Due, Shelf};
 use ci_core::store::{BackupError, DamageKind, Glance, OpenError, Options, Report, Store};
 use store_support::*;
 
@@ -100,6 +102,21 @@ fn it_answers_as_the_store_did_and_disturbs_nothing() {
 }
 
 #[test]
+fn the_logs_of_its_jobs_are_counted_and_nothing_else_is() {
+    let state = quick_dir();
+    let store = filled(state.path());
+    let [plain, packed, both] = [1, 2, 3].map(|n| store.log_path(&job(n)));
+    fs::write(plain.with_extension("log.marks"), "marks").unwrap();
+    fs::write(plain.with_extension("log.gz.part"), "half").unwrap();
+    fs::rename(&packed, packed.with_extension("log.gz")).unwrap();
+    fs::copy(&both, both.with_extension("log.gz")).unwrap();
+    fs::write(state.path().join("jobs/in-use"), "").unwrap();
+    let bytes = |n: u32| log_of(n).len() as u64;
+    let expected = (20, (1..=20).map(bytes).sum::<u64>() + bytes(3));
+    assert_eq!(check(state.path()).unwrap().logs, expected);
+}
+
+#[test]
 fn only_its_owner_can_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let (state, copies) = (quick_dir(), quick_dir());
@@ -177,6 +194,35 @@ fn what_was_told_before_it_began_is_in_it_whatever_is_written_meanwhile() {
 }
 
 #[test]
+fn a_log_that_is_packed_meanwhile_is_in_it() {
+    const LOGS: u32 = 500;
+    let (state, copies) = (quick_dir(), quick_dir());
+    let store = Store::open_with(state.path(), small()).unwrap();
+    (0..LOGS).for_each(|n| write_log(&store, n));
+    let (unfinished, shelf) = (store.log_path(&job(LOGS)).with_extension("log.gz.part"), Shelf::of(&store));
+    fs::write(&unfinished, "half").unwrap();
+    let backup = copies.path().join("backup");
+    thread::scope(|scope| {
+        let copied = scope.spawn(|| back_up(state.path(), &backup));
+        while !backup.join("jobs").exists() && !copied.is_finished() {
+            thread::yield_now();
+        }
+        // Now behind where the copy is, now before it.
+        for n in (0..LOGS).map(|n| n * 7 % LOGS) {
+            shelf.settle(&Due { job: job(n), bytes: 0, expires: None }).unwrap();
+        }
+        copied.join().unwrap().unwrap();
+    });
+    let copied = |path: &Path| backup.join(path.strip_prefix(state.path()).unwrap());
+    for n in 0..LOGS {
+        let log = LogText::open(&copied(&store.log_path(&job(n)))).unwrap();
+        let mut log = log.unwrap_or_else(|| panic!("the log of job {n} is missing"));
+        assert_eq!(log.read(0, 1000).unwrap(), log_of(n).as_bytes());
+    }
+    assert!(!copied(&unfinished).exists(), "nobody reads it");
+}
+
+#[test]
 fn only_an_empty_directory_is_filled() {
     let (state, copies) = (quick_dir(), quick_dir());
     let store = filled(state.path());
@@ -209,7 +255,7 @@ fn one_that_was_changed_is_told_and_not_put_in_place() {
         let again = copies.path().join("again");
         let refused = restore(&backup, &again);
         assert!(matches!(refused, Err(BackupError::Changed(_))), "{what}: {refused:?}");
-        assert!(!again.exists(), "{what}: nothing is written");
+        assert_eq!(fs::read_dir(again).map_or(0, Iterator::count), 0, "{what}: nothing of it stays");
     };
     let all = files(&backup);
     assert!(all.len() > 20, "{:?}", all.keys());

@@ -3,11 +3,13 @@
 //! Each kind of thing is a file with one function, `tidy`: it finds what is due, tells it, and, unless it is only to be
 //! told, does it. A thing at a time: who stops this stops it between two.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ci_core::engine::Handle;
 use ci_core::logs::Keep;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
 mod logs;
@@ -71,11 +73,34 @@ pub(crate) struct Rules {
     pub(crate) logs: Keep,
 }
 
-/// Tells what is due, or does it.
-pub(crate) async fn tidy(engine: &Handle, rules: Rules, run: Run) -> Tidied {
-    let mut tidied = Tidied::default();
-    logs::tidy(engine, rules.logs, run, &mut tidied).await;
-    tidied
+/// Had by who tidies up, one at a time, until the last of it is done: also what nobody waits for any more has it as long as
+/// it runs. `None`: it is only told what is due, which anybody may at any time.
+type Turn = Option<Arc<OwnedMutexGuard<()>>>;
+
+/// Tidies up when it is asked to. Clones take turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Tidier {
+    engine: Handle,
+    rules: Rules,
+    turns: Arc<Mutex<()>>,
+}
+
+impl Tidier {
+    /// One for each state directory.
+    pub(crate) fn new(engine: Handle, rules: Rules) -> Self {
+        Self { engine, rules, turns: Arc::default() }
+    }
+
+    /// Tells what is due, or does it.
+    pub(crate) async fn tidy(&self, run: Run) -> Tidied {
+        let turn = match run {
+            Run::Dry => None,
+            Run::Real => Some(Arc::new(self.turns.clone().lock_owned().await)),
+        };
+        let mut tidied = Tidied::default();
+        logs::tidy(&self.engine, self.rules.logs, turn, &mut tidied).await;
+        tidied
+    }
 }
 
 /// Tidies up now and then, until it is dropped.
@@ -83,12 +108,12 @@ pub(crate) async fn tidy(engine: &Handle, rules: Rules, run: Run) -> Tidied {
 pub(crate) struct Housekeeper(JoinHandle<()>);
 
 impl Housekeeper {
-    pub(crate) fn start(engine: Handle, rules: Rules) -> Self {
+    pub(crate) fn start(tidier: Tidier) -> Self {
         Self(tokio::spawn(async move {
             let mut wait = FIRST_AFTER;
             loop {
                 tokio::time::sleep(wait).await;
-                let Tidied { things, unlisted, bytes, troubles } = tidy(&engine, rules, Run::Real).await;
+                let Tidied { things, unlisted, bytes, troubles } = tidier.tidy(Run::Real).await;
                 let count = things.len() as u64 + unlisted;
                 if count > 0 {
                     tracing::info!(things = count, bytes, "tidied up");
@@ -105,5 +130,34 @@ impl Housekeeper {
 impl Drop for Housekeeper {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ci_core::Engine;
+    use ci_core::current::all;
+
+    use super::*;
+
+    /// How long anything is waited for.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn one_at_a_time_tidies_up_and_what_is_due_is_told_meanwhile() {
+        let state = tempfile::tempdir().unwrap();
+        let engine = Engine::open(state.path()).unwrap().start(|| all([])).unwrap();
+        let tidier = Tidier::new(engine.clone(), Rules { logs: Keep::default() });
+        let first = tidier.turns.clone().lock_owned().await;
+        let (dry, real) = (tidier.clone(), tokio::spawn(async move { tidier.tidy(Run::Real).await }));
+        // As long as it takes some others that don't wait.
+        for _ in 0..10 {
+            let told = tokio::time::timeout(PATIENCE, dry.tidy(Run::Dry)).await.unwrap();
+            assert_eq!(told.things, []);
+        }
+        assert!(!real.is_finished(), "somebody else's work is not over");
+        drop(first);
+        tokio::time::timeout(PATIENCE, real).await.unwrap().unwrap();
+        engine.stop().await;
     }
 }

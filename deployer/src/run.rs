@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::control;
 use crate::guarding::Release;
-use crate::housekeeping::{Housekeeper, Rules};
+use crate::housekeeping::{Housekeeper, Rules, Tidier};
 use crate::settings::Settings;
 use crate::table::{self, Repo};
 use crate::web::{self, Pages};
@@ -115,8 +115,8 @@ impl Deployer {
         let engine = engine.start(|| pipeline)?;
         // Before anybody can set the level: what is set is heard.
         let release = settings.confirm_auto_release.map(|after| Release::after(after, engine.clone()));
-        let rules = Rules { logs: settings.logs };
-        let control = control::serve(&settings.state, engine.clone(), rules).with_context(|| {
+        let tidier = Tidier::new(engine.clone(), Rules { logs: settings.logs });
+        let control = control::serve(&settings.state, engine.clone(), tidier.clone()).with_context(|| {
             format!(
                 "can't listen on {} (a socket's path has at most 107 bytes)",
                 control::socket(&settings.state).display()
@@ -126,7 +126,7 @@ impl Deployer {
             Some(taken) => Some(taken.serve(settings, engine.clone()).await?),
             None => None,
         };
-        let housekeeper = Housekeeper::start(engine.clone(), rules);
+        let housekeeper = Housekeeper::start(tidier);
         Ok(Self {
             engine,
             registry,

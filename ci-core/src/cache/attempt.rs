@@ -223,6 +223,7 @@ impl Run {
         let (tell, mut lacks) = watch::channel(None);
         let tell = |lack| _ = tell.send_replace(Some(lack));
         let mut slot = pin!(pool.acquire(&ask, &tell));
+        let mut said = None;
         loop {
             tokio::select! {
                 biased;
@@ -230,19 +231,24 @@ impl Run {
                 slot = &mut slot => return Ok(Some(slot)),
                 _ = lacks.changed() => {}
             }
-            let lack = lacks.borrow_and_update().clone();
-            let phase = match lack {
-                Some(Lack::Slots) => {
-                    job.say(format_args!("Waiting for one of {} slots in {}", pool.size(), pool.name()));
-                    Phase::WaitingForSlot { pool: pool.name().to_owned() }
+            let Some(lack) = lacks.borrow_and_update().clone() else { continue };
+            // How much there is changes all the time: that is told, and does not fill the log.
+            let is_new = said.as_ref().is_none_or(|said| !lack.is_of(said));
+            let (waits_for, phase) = match &lack {
+                Lack::Slots => {
+                    let name = pool.name().to_owned();
+                    (format!("one of {} slots in {name}", pool.size()), Phase::WaitingForSlot { pool: name })
                 }
-                Some(Lack::Resource(lacks)) => {
-                    job.say(format_args!("Waiting for {lacks}"));
-                    Phase::WaitingForResource { lacks }
+                Lack::Resource { name, what } => {
+                    let lacks = format!("{name}: {what}");
+                    (lacks.clone(), Phase::WaitingForResource { lacks })
                 }
-                None => continue,
             };
-            self.log.rest();
+            if is_new {
+                job.say(format_args!("Waiting for {waits_for}"));
+                self.log.rest();
+                said = Some(lack);
+            }
             self.moved(phase).await;
         }
     }

@@ -264,7 +264,8 @@ impl LogFile {
             self.written = text.place(bytes)?;
             self.at_line_start = bytes == 0 || text.read(bytes - 1, 1)? == b"\n";
         }
-        self.marker = Marker::resumed(&marks::read(path, bytes)?);
+        // Without them a reader has a longer way, and the log is what matters.
+        self.marker = Marker::resumed(&marks::read(path, bytes).unwrap_or_default());
         self.is_counted = true;
         Ok(())
     }

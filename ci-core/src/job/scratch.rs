@@ -41,22 +41,27 @@ impl Scratch {
         &self.path
     }
 
-    /// Makes it stay, as `path` beside it: at once, whole, and for good. An empty folder that is there is replaced.
+    /// Makes it stay, as `path` beside it: at once, whole, and for good. An empty folder that is there is replaced. Dropped
+    /// in the middle, it goes on: `path` is never there in part.
     ///
     /// # Errors
     ///
-    /// When something else is there ([`io::ErrorKind::DirectoryNotEmpty`]), or it can't be moved. Then it is removed.
+    /// When something else is there ([`io::ErrorKind::DirectoryNotEmpty`]), or it can't be moved. Then it is removed. Where
+    /// it was moved and a power cut may undo that, it stays all the same.
     pub async fn keep_as(mut self, path: impl Into<PathBuf>) -> io::Result<()> {
-        let (from, to) = (self.path.clone(), path.into());
+        // From here on it is the task's alone: removing it beside that would follow it to its new name.
+        self.kept = true;
+        let (from, to) = (std::mem::take(&mut self.path), path.into());
         let moved = spawn_blocking(move || {
             // What is in it is on the disk before its name is.
-            rustix::fs::syncfs(File::open(&from)?)?;
-            fs::rename(&from, to)?;
+            let synced = File::open(&from).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+            if let Err(error) = synced.and_then(|()| fs::rename(&from, to)) {
+                remove_or_tell(&from);
+                return Err(error);
+            }
             from.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         });
-        moved.await.map_err(io::Error::other).flatten()?;
-        self.kept = true;
-        Ok(())
+        moved.await.map_err(io::Error::other).flatten()
     }
 
     /// Removes those that processes which are gone left in `folder`. Blocks; to be called when none is in use there.
@@ -81,11 +86,13 @@ impl Drop for Scratch {
             return;
         }
         let path = std::mem::take(&mut self.path);
-        self.runtime.spawn_blocking(move || {
-            if let Err(error) = remove(&path) {
-                tracing::warn!(folder = %path.display(), %error, "a job's folder can't be removed");
-            }
-        });
+        self.runtime.spawn_blocking(move || remove_or_tell(&path));
+    }
+}
+
+fn remove_or_tell(folder: &Path) {
+    if let Err(error) = remove(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a job's folder can't be removed");
     }
 }
 
@@ -117,8 +124,9 @@ fn open_up(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::mpsc;
+    use std::sync::{Arc, Barrier, mpsc};
 
+    use futures::FutureExt as _;
     use rustix::process::Uid;
     use rustix::thread::set_thread_res_uid;
     use tempfile::TempDir;
@@ -131,8 +139,12 @@ mod tests {
 
     /// A runtime with one thread for what blocks, which is nobody's.
     fn runtime() -> Runtime {
+        runtime_of(1)
+    }
+
+    fn runtime_of(threads: usize) -> Runtime {
         Builder::new_current_thread()
-            .max_blocking_threads(1)
+            .max_blocking_threads(threads)
             .on_thread_start(|| {
                 if rustix::process::geteuid().is_root() {
                     let nobody = Uid::from_raw(NOBODY);
@@ -197,6 +209,41 @@ mod tests {
             spawn_blocking(|| ()).await.unwrap();
             assert!(!path.exists());
         });
+    }
+
+    #[test]
+    fn who_stops_waiting_for_it_to_be_kept_takes_nothing_out_of_it() {
+        const FILES: usize = 500;
+        let (home, runtime) = (home(), runtime_of(2));
+        let to = home.path().join("kept");
+        runtime.block_on(async {
+            let scratch = Scratch::within(home.path()).await.unwrap();
+            let folder = scratch.path().to_owned();
+            let fill = move || (0..FILES).for_each(|n| fs::write(folder.join(n.to_string()), "x").unwrap());
+            spawn_blocking(fill).await.unwrap();
+            // What is to be done now begins when both threads are free, at once.
+            let busy = [(); 2].map(|()| {
+                let (go, gone) = mpsc::channel::<()>();
+                (go, spawn_blocking(move || _ = gone.recv()))
+            });
+            assert!(scratch.keep_as(&to).now_or_never().is_none(), "it is for the threads that are busy");
+            for (go, busy) in busy {
+                drop(go);
+                busy.await.unwrap();
+            }
+            // Where two meet, both threads are done with what came before.
+            let place = Arc::new(Barrier::new(2));
+            for met in [(); 2].map(|()| {
+                spawn_blocking({
+                    let place = place.clone();
+                    move || _ = place.wait()
+                })
+            }) {
+                met.await.unwrap();
+            }
+        });
+        assert_eq!(fs::read_dir(&to).unwrap().count(), FILES);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
     #[test]

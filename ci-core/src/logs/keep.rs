@@ -31,7 +31,8 @@ impl Keep {
     pub const COUNT_DEFAULT: u64 = crate::store::Store::JOBS_MAX;
     /// See [`Keep::bytes`].
     pub const BYTES_DEFAULT: u64 = 10 << 30;
-    /// No log that is younger expires, whatever the bounds: somebody may just be looking for why it failed.
+    /// No log that was written since then expires, whatever the bounds: somebody may just be looking for why it failed. Its
+    /// job may have waited for long before.
     pub const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
@@ -79,7 +80,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// What is due of logs that are listed newest first.
+/// What is due of logs that are listed newest first. What goes comes before what is packed: packing needs room.
 pub(super) fn due(
     newest_first: impl Iterator<Item = Entry>,
     keep: &Keep,
@@ -87,16 +88,18 @@ pub(super) fn due(
     now_ms: u64,
 ) -> Vec<Due> {
     let (mut count, mut total, mut all) = (0_u64, 0_u64, Vec::new());
-    for Entry { job, bytes, is_packed } in newest_first {
+    for Entry { job, bytes, is_packed, written_ms } in newest_first {
         // Of a job that has no time, or one to come, nothing is known.
-        let age = Duration::from_millis(now_ms.saturating_sub(job.at_ms().unwrap_or(u64::MAX)));
+        let since = |ms: u64| Duration::from_millis(now_ms.saturating_sub(ms));
+        let age = since(job.at_ms().unwrap_or(u64::MAX));
+        let is_recent = age.min(since(written_ms)) <= Keep::RECENT;
         let beyond = [
             (age > keep.age, Why::Age),
             (count >= keep.count, Why::Count),
             (total.saturating_add(bytes) > keep.bytes, Why::Bytes),
         ];
         let why = beyond.into_iter().find_map(|(is_beyond, why)| is_beyond.then_some(why));
-        let expires = why.filter(|_| age > Keep::RECENT && !in_use.is_read(&job));
+        let expires = why.filter(|_| !is_recent && !in_use.is_read(&job));
         if expires.is_none() {
             count += 1;
             total = total.saturating_add(bytes);
@@ -106,6 +109,7 @@ pub(super) fn due(
             all.push(Due { job, bytes, expires });
         }
     }
+    all.sort_by_key(|due| due.expires.is_none());
     all
 }
 
@@ -119,7 +123,9 @@ mod tests {
 
     /// A log of so many days and bytes.
     fn entry(days: u64, bytes: u64) -> Entry {
-        Entry { job: JobId::new(OpId::new("build"), NOW_MS - days * DAY_MS, 0), bytes, is_packed: false }
+        let at_ms = NOW_MS - days * DAY_MS;
+        let job = JobId::new(OpId::new("build"), at_ms, 0);
+        Entry { job, bytes, is_packed: false, written_ms: at_ms }
     }
 
     const ENDLESS: Keep = Keep { plain: Duration::MAX, age: Duration::MAX, count: u64::MAX, bytes: u64::MAX };
@@ -154,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_makes_room_before_anything_is_packed() {
+        let entries: Vec<_> = [3, 5, 7, 9].map(|days| entry(days, 10)).into();
+        let keep = Keep { age: days(6), plain: days(4), ..ENDLESS };
+        let all = due(entries.into_iter(), &keep, &InUse::default(), NOW_MS);
+        let ages: Vec<_> = all.iter().map(|due| (NOW_MS - due.job.at_ms().unwrap()) / DAY_MS).collect();
+        assert_eq!(ages, [7, 9, 5]);
+    }
+
+    #[test]
     fn what_is_recent_or_in_use_stays_and_counts() {
         let entries: Vec<_> = [0, 1, 3, 5, 7, 9].map(|days| entry(days, 10)).into();
         let nothing = Keep { age: days(0), count: 0, bytes: 0, plain: days(4) };
@@ -169,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn of_a_job_that_waited_for_long_the_log_is_as_recent_as_what_it_said_last() {
+        let nothing = Keep { age: days(0), count: 0, bytes: 0, plain: days(4) };
+        let said = |hours: u64| Entry { written_ms: NOW_MS - hours * DAY_MS / 24, ..entry(3, 10) };
+        assert_eq!(due_of(&[said(1), said(23)], nothing, &InUse::default()), (vec![], vec![]));
+        assert_eq!(due_of(&[said(25)], nothing, &InUse::default()), (vec![], vec![(3, Why::Age)]));
+    }
+
+    #[test]
     fn one_that_is_large_goes_and_smaller_ones_behind_it_stay() {
         let entries = [entry(2, 10), entry(3, 1000), entry(4, 10)];
         let (_, gone) = due_of(&entries, Keep { bytes: 100, ..ENDLESS }, &InUse::default());
@@ -177,8 +200,8 @@ mod tests {
 
     #[test]
     fn of_what_comes_from_the_future_or_from_nowhere_nothing_goes() {
-        let ahead = Entry { job: JobId::new(OpId::new("build"), NOW_MS + DAY_MS, 0), ..entry(0, 10) };
-        let strange = Entry { job: "2026-11-20/somebody-elses".parse().unwrap(), ..entry(0, 10) };
+        let ahead = Entry { job: JobId::new(OpId::new("build"), NOW_MS + DAY_MS, 0), ..entry(9, 10) };
+        let strange = Entry { job: "2026-11-20/somebody-elses".parse().unwrap(), ..entry(9, 10) };
         let nothing = Keep { age: days(0), count: 0, bytes: 0, plain: days(0) };
         assert_eq!(due_of(&[ahead, strange], nothing, &InUse::default()), (vec![], vec![]));
     }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::ids::JobId;
 use crate::job::LogText;
+use crate::log_rules::PATTERN_COMPILED_BYTES_MAX;
 use crate::store::record::Intent;
 use crate::store::{JobFilter, JobRecord, Store};
 
@@ -24,7 +25,7 @@ use crate::store::{JobFilter, JobRecord, Store};
 pub struct Query {
     /// What a line is to hold, in whatever case.
     pub text: String,
-    /// Whether `text` is a regular expression, as the `regex` crate has them.
+    /// Whether `text` is a regular expression, as log rules have them: of bytes, so its classes and cases are those of ASCII.
     pub regex: bool,
     /// Only the logs of this operation.
     pub op: Option<String>,
@@ -52,8 +53,10 @@ pub enum QueryRefused {
 impl Query {
     /// How long the text may be.
     pub const TEXT_BYTES_MAX: usize = 1000;
-    /// How large a regular expression may become, bytes.
-    const REGEX_BYTES_MAX: usize = 1 << 20;
+    /// How large a regular expression may become, bytes: what one takes grows with that, for each byte of a log.
+    const REGEX_BYTES_MAX: usize = PATTERN_COMPILED_BYTES_MAX;
+    /// How large a text may become that is none: room for the longest, with all cases of its letters.
+    const LITERAL_BYTES_MAX: usize = 1 << 20;
 }
 
 /// A line that holds the text.
@@ -73,7 +76,7 @@ pub struct Hit {
 }
 
 /// How far a search came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// The oldest job that was looked at: [`Query::before`] to go on. `None`: none was.
     pub until: Option<JobId>,
@@ -83,6 +86,9 @@ pub struct Found {
     pub logs: u64,
     /// How many could not be. Each was told in the trace.
     pub unreadable: u64,
+    /// Whether of the last one, that of `until`, only the beginning was read, since it took too long.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 /// A line of [`Search::lines`].
@@ -101,6 +107,8 @@ pub struct Search {
     store: Store,
     query: Query,
     regex: Regex,
+    /// [`Search::TAKES_MAX`].
+    takes_max: Duration,
 }
 
 impl Search {
@@ -110,8 +118,10 @@ impl Search {
     pub const HITS_MAX: usize = 100;
     /// How much of a line is shown before the beginning of the text, and from there on.
     pub const SHOWN_BYTES: usize = 200;
-    /// How long one run takes; the log that it is at is read to its end.
+    /// How long one run takes; the log that it is at is read to its end ...
     pub const TAKES: Duration = Duration::from_secs(2);
+    /// ... unless that takes longer than this. A piece of it that was begun is gone through.
+    pub const TAKES_MAX: Duration = Duration::from_secs(5 * Self::TAKES.as_secs());
     /// How many lines a reader may be behind before the search waits.
     const QUEUE_MAX: usize = 16;
     /// How many records are read from the store in one go: others wait meanwhile.
@@ -136,15 +146,17 @@ impl Search {
             .case_insensitive(true)
             .multi_line(true)
             .crlf(true)
-            .size_limit(Query::REGEX_BYTES_MAX)
+            .unicode(!query.regex)
+            .size_limit(if query.regex { Query::REGEX_BYTES_MAX } else { Query::LITERAL_BYTES_MAX })
             .build()
             .map_err(QueryRefused::Regex)?;
-        Ok(Self { store, query, regex })
+        Ok(Self { store, query, regex, takes_max: Self::TAKES_MAX })
     }
 
     /// Tells each line that is found, the newest job's first and each log's from its beginning, until `tell` breaks off,
-    /// [`Search::HITS_MAX`] are told, or [`Search::TAKES`] is over. Blocking.
-    pub fn run(&self, mut tell: impl FnMut(Hit) -> ControlFlow<()>) -> Found {
+    /// [`Search::HITS_MAX`] are told, or [`Search::TAKES`] is over. Whether it `is_wanted` at all is asked now and then, also
+    /// where nothing is found. Blocking.
+    pub fn run(&self, is_wanted: impl Fn() -> bool, mut tell: impl FnMut(Hit) -> ControlFlow<()>) -> Found {
         let began = Instant::now();
         let about = self.query.about.as_ref().map(|about| about.to_lowercase());
         let mut filter = JobFilter {
@@ -152,7 +164,7 @@ impl Search {
             before: self.query.before.clone(),
             ..JobFilter::default()
         };
-        let mut found = Found { until: filter.before.clone(), is_all: false, logs: 0, unreadable: 0 };
+        let mut found = Found { until: filter.before.clone(), ..Found::default() };
         let (mut told, mut records) = (0, VecDeque::new());
         while told < Self::HITS_MAX && began.elapsed() < Self::TAKES {
             if records.is_empty() {
@@ -167,11 +179,12 @@ impl Search {
             if about.as_ref().is_some_and(|about| !is_about(&record, about)) {
                 continue;
             }
-            match self.in_log(&record, &mut tell) {
+            match self.in_log(&record, began + self.takes_max, &is_wanted, &mut tell) {
                 Ok(read) => {
                     found.logs += u64::from(read.is_kept);
+                    found.is_cut = read.is_cut;
                     told += read.hits;
-                    if read.is_enough {
+                    if read.is_enough || read.is_cut {
                         break;
                     }
                 }
@@ -185,7 +198,8 @@ impl Search {
     }
 
     /// Runs on a thread of its own, and tells what is found as it is found, in lines of JSON: `{"hit": …}` for each [`Hit`],
-    /// and at last `{"found": …}`, a [`Found`]. Who drops it ends it. `held` is let go of when it has ended.
+    /// and at last `{"found": …}`, a [`Found`]. Who drops it ends it, also where nothing is found. `held` is let go of when it
+    /// has ended.
     pub fn lines(self, held: impl Send + 'static) -> impl Stream<Item = String> + Send + 'static {
         let (sender, receiver) = mpsc::channel::<String>(Self::QUEUE_MAX);
         tokio::task::spawn_blocking(move || {
@@ -193,7 +207,8 @@ impl Search {
                 let line = serde_json::to_string(&told).map_err(drop)?;
                 sender.blocking_send(line + "\n").map_err(drop)
             };
-            let found = self.run(|hit| match tell(Told::Hit(hit)) {
+            let is_wanted = || !sender.is_closed();
+            let found = self.run(is_wanted, |hit| match tell(Told::Hit(hit)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(()) => ControlFlow::Break(()),
             });
@@ -204,7 +219,13 @@ impl Search {
         futures::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)))
     }
 
-    fn in_log(&self, record: &JobRecord, tell: &mut impl FnMut(Hit) -> ControlFlow<()>) -> io::Result<Read> {
+    fn in_log(
+        &self,
+        record: &JobRecord,
+        until: Instant,
+        is_wanted: &impl Fn() -> bool,
+        tell: &mut impl FnMut(Hit) -> ControlFlow<()>,
+    ) -> io::Result<Read> {
         let mut read = Read::default();
         let Some(mut log) = LogText::open(&self.store.log_path(&record.intent.job))? else { return Ok(read) };
         read.is_kept = true;
@@ -228,7 +249,11 @@ impl Search {
             }
             lines += memchr::memchr_iter(b'\n', &text[..whole]).count() as u64;
             text.drain(..whole);
+            (read.is_enough, read.is_cut) = (!is_wanted(), until <= Instant::now());
             if piece.is_empty() {
+                return Ok(Read { is_cut: false, ..read });
+            }
+            if read.is_enough || read.is_cut {
                 return Ok(read);
             }
         }
@@ -257,6 +282,8 @@ struct Read {
     hits: usize,
     /// Nobody wants more.
     is_enough: bool,
+    /// It takes too long.
+    is_cut: bool,
 }
 
 /// What is shown of a line in which something was found at a place.
@@ -270,4 +297,67 @@ fn is_about(record: &JobRecord, about: &str) -> bool {
     let Intent { summary, key_fields, desired, .. } = &record.intent;
     let holds = |text: &str| text.to_lowercase().contains(about);
     holds(summary) || [key_fields, desired].iter().any(|json| holds(&json.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::ids::KeyDigest;
+    use crate::store::record::Record;
+
+    /// How long anything is waited for.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    /// More than is read in that time, and nothing on the disk.
+    const ENDLESS_BYTES: u64 = 64 << 30;
+
+    /// A search for what is not there, in a log that has no end, whose job is told.
+    async fn endless() -> (TempDir, JobId, Search) {
+        let state = TempDir::new().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        let job: JobId = "2026-11-20/000001-build-000001".parse().unwrap();
+        let intent = Intent {
+            job: job.clone(),
+            op: "build".to_owned(),
+            key: KeyDigest::of(&json!(1)),
+            key_fields: json!(1),
+            desired: json!(1),
+            summary: "build 1".to_owned(),
+            attempt: 1,
+            build: 0,
+            renews: None,
+            epoch: store.epoch(),
+            queued_at_ms: 1,
+            started_at_ms: 2,
+        };
+        store.append(Record::Intent(intent)).await.unwrap();
+        let log = store.log_path(&job);
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        std::fs::File::create(log).unwrap().set_len(ENDLESS_BYTES).unwrap();
+        let query = Query { text: "x".to_owned(), ..Query::default() };
+        (state, job, Search::new(store, query).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_log_that_takes_too_long_is_left_and_that_is_told() {
+        let (_state, job, mut search) = endless().await;
+        search.takes_max = Duration::from_millis(50);
+        let run = move || search.run(|| true, |hit| panic!("{hit:?}"));
+        let found = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(run)).await;
+        let found = found.expect("it ends").unwrap();
+        assert_eq!(found, Found { until: Some(job), is_cut: true, logs: 1, ..Found::default() });
+    }
+
+    #[tokio::test]
+    async fn who_listens_no_more_ends_it_in_the_middle_of_a_log() {
+        let (_state, _, mut search) = endless().await;
+        search.takes_max = 100 * PATIENCE;
+        let (held, ended) = oneshot::channel::<()>();
+        drop(search.lines(held));
+        let ended = tokio::time::timeout(PATIENCE, ended).await;
+        ended.expect("it ends").unwrap_err();
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use super::keep::{self, Due, Keep};
 use crate::ids::JobId;
@@ -22,6 +23,8 @@ pub(super) struct Entry {
     pub(super) job: JobId,
     pub(super) bytes: u64,
     pub(super) is_packed: bool,
+    /// When it was written last, Unix milliseconds.
+    pub(super) written_ms: u64,
 }
 
 /// The jobs whose logs stay, whatever the policy.
@@ -66,7 +69,7 @@ impl Shelf {
         Self { dir: store.dir().join("jobs") }
     }
 
-    /// What is due, newest first. Changes nothing. Blocking: it looks at every log, but reads none.
+    /// What is due: first what goes, then what is packed, each newest first. Changes nothing. Blocking: it looks at every log, but reads none.
     ///
     /// # Errors
     ///
@@ -79,8 +82,8 @@ impl Shelf {
         Ok(keep::due(all.into_iter(), keep, in_use, now_ms))
     }
 
-    /// Does what is due with one log, and says how many bytes that freed. Blocking. A crash leaves the log as it was, or as
-    /// it is to be.
+    /// Does what is due with one log, and says how many bytes that freed. One at a time may do so. Blocking. A crash leaves
+    /// the log as it was, or as it is to be.
     ///
     /// # Errors
     ///
@@ -146,15 +149,18 @@ impl Shelf {
             let entry = entry?;
             let name = entry.file_name();
             let Some((job, ending)) = named(day, &name) else { continue };
-            let bytes = match entry.metadata() {
-                Ok(metadata) if metadata.is_file() => metadata.len(),
+            let metadata = match entry.metadata() {
+                Ok(metadata) if metadata.is_file() => metadata,
                 // Somebody renamed it just now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
                 Ok(_) => continue,
             };
-            let log = logs.entry(job.clone()).or_insert(Entry { job, bytes: 0, is_packed: true });
-            log.bytes += bytes;
+            let new = Entry { job: job.clone(), bytes: 0, is_packed: true, written_ms: 0 };
+            let log = logs.entry(job).or_insert(new);
+            log.bytes += metadata.len();
+            let since_1970 = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            log.written_ms = log.written_ms.max(since_1970.as_millis() as u64);
             log.is_packed &= ending != ".log";
         }
         Ok(logs.into_values().rev().collect())
@@ -167,4 +173,35 @@ fn named<'a>(day: &str, name: &'a std::ffi::OsStr) -> Option<(JobId, &'a str)> {
     let (rest, ending) = name.split_at(name.find('.')?);
     let job = format!("{day}/{rest}").parse().ok()?;
     ending.starts_with(".log").then_some((job, ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ids::OpId;
+
+    #[test]
+    fn a_log_was_written_when_its_job_said_something_last_packed_or_not() {
+        const SAID_MS: u64 = 1_790_000_000_000;
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        let shelf = Shelf::of(&store);
+        let job = JobId::new(OpId::new("build"), SAID_MS - 1_000_000_000, 0);
+        let log = store.log_path(&job);
+        let day = log.parent().unwrap();
+        std::fs::create_dir_all(day).unwrap();
+        std::fs::write(&log, "what a build says").unwrap();
+        let said = UNIX_EPOCH + Duration::from_millis(SAID_MS);
+        File::options().write(true).open(&log).unwrap().set_modified(said).unwrap();
+        let written = || {
+            let found = shelf.of_day(day.file_name().unwrap().to_str().unwrap()).unwrap();
+            found.into_iter().map(|entry| (entry.written_ms, entry.is_packed)).collect::<Vec<_>>()
+        };
+        assert_eq!(written(), [(SAID_MS, false)]);
+        shelf.settle(&Due { job, bytes: 0, expires: None }).unwrap();
+        assert_eq!(written(), [(SAID_MS, true)]);
+    }
 }

@@ -139,7 +139,7 @@ async fn a_resource_of_ones_own_is_lent_for_the_job_and_told_when_nobody_waits_a
     assert_eq!(hosts.available_permits(), 1);
     assert_eq!(
         *told.lock().unwrap(),
-        ["a host: for a", "a host: for b"].map(|what| Lack::Resource(what.to_owned()))
+        ["for a", "for b"].map(|what| Lack::Resource { name: "a host".to_owned(), what: what.to_owned() })
     );
 }
 
@@ -159,9 +159,9 @@ async fn a_full_disk_is_waited_for_in_words() {
         _slot = full.acquire(&asked, &tell) => panic!("there is no such disk"),
         what = heard => what.unwrap(),
     };
-    let Lack::Resource(what) = what else { panic!("there are slots") };
-    let (free, of) = what.strip_prefix("disk: ").unwrap().split_once(" of ").unwrap();
-    assert!(free.parse::<f64>().is_ok() && of == "18446744073.7 GB", "{what}");
+    let Lack::Resource { name, what } = what else { panic!("there are slots") };
+    let (free, of) = what.split_once(" of ").unwrap();
+    assert!(name == "disk" && free.parse::<f64>().is_ok() && of == "18446744073.7 GB", "{what}");
     assert_eq!(full.meter().in_use, 0);
 }
 

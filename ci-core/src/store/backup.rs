@@ -9,7 +9,9 @@
 //! BACKUP/journal/ jobs/ quarantine/ …    as in the state directory
 //! ```
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ use super::journal::Files;
 use super::sums::{self, Sum};
 use super::unfinished::{self, Unfinished};
 use crate::clock;
+use crate::job::LogText;
 
 /// Folders of a state directory that are copied as they are.
 const FOLDERS: [&str; 2] = ["jobs", "quarantine"];
@@ -30,6 +33,10 @@ const FOLDERS: [&str; 2] = ["jobs", "quarantine"];
 /// hardly met twice, and no write takes so long.
 const LOOKS_MAX: u32 = 200;
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a folder is looked at. A file that is renamed while a folder is read may be missed under both its names; a log
+/// is renamed once, so the next look finds it.
+const FOLDER_LOOKS: u32 = 2;
 
 /// Copies the store in `state`, which may be open meanwhile, to the empty or new directory `to`, with those of `beside`
 /// that are there; and checks the copy. Returns when it would survive a power cut. Everything in it is readable to its
@@ -62,23 +69,24 @@ pub fn back_up(state: &Path, to: &Path, beside: &[SideFile]) -> Result<Report, B
     Ok(report)
 }
 
-/// Puts the store that [`back_up`] copied to `backup` into the empty or new directory `state`, and checks it. Nothing is
-/// written before every byte of the backup was found to be as it was. Blocking.
+/// Puts the store that [`back_up`] copied to `backup` into the empty or new directory `state`, and checks it. Every byte
+/// that is put there was found to be as it was. Blocking.
 ///
 /// # Errors
 ///
-/// [`BackupError`]. Then `state` is as before.
+/// [`BackupError`]. Then nothing is in `state` that was not there before.
 pub fn restore(backup: &Path, state: &Path, beside: &[SideFile]) -> Result<Report, BackupError> {
     unfinished::refuse(backup)?;
     let note = Note::of(backup)?.ok_or_else(|| BackupError::NoBackup(backup.to_owned()))?;
-    if let Some(file) = note.changed(backup)?.into_iter().next() {
-        return Err(BackupError::Changed(file));
-    }
-    let report = check::look(backup, beside)?;
     let copy = taken(state)?;
-    for (path, ..) in &note.files {
-        copy_file(backup, &copy.dir, path, &mut Vec::new())?;
+    let mut copied = Vec::new();
+    for noted in &note.files {
+        let path = &noted.0;
+        if !copy_file(backup, &copy.dir, path, &mut copied)? || copied.last() != Some(noted) {
+            return Err(BackupError::Changed(backup.join(path)));
+        }
     }
+    let report = check::look(&copy.dir, beside)?;
     copy.finish().map_err(BackupError::io("finish", state))?;
     Ok(report)
 }
@@ -169,38 +177,56 @@ fn copy_to_its_end(from: &mut File, into: &mut File) -> io::Result<(u64, u32)> {
     sums::copy(&mut from.take(left), into)
 }
 
-/// Copies a folder with all that is in it. What is neither a file nor a folder is left out, and so is what goes away
-/// meanwhile.
+/// Copies a folder with all that is in it. What is neither a file nor a folder is left out, and so is what is not finished,
+/// or goes away meanwhile; a log that goes away may have been packed.
 fn copy_folder(from: &Path, to: &Path, folder: &str, sums: &mut Vec<Sum>) -> Result<(), BackupError> {
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(folder) = folders.pop() {
         let read = from.join(&folder);
-        let entries = match fs::read_dir(&read) {
+        let entries = match listed(&read) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(BackupError::io("read", &read)(error)),
         };
         make_folder(to, &folder)?;
-        for entry in entries {
-            let entry = entry.map_err(BackupError::io("read", &read))?;
-            let path = folder.join(entry.file_name());
-            let kind = entry.file_type().map_err(BackupError::io("read", &read))?;
+        for (name, kind) in &entries {
+            let path = folder.join(name);
             if kind.is_dir() {
                 folders.push(path);
-            } else if kind.is_file() {
-                copy_file(from, to, &path, sums)?;
+                continue;
+            }
+            let ending = path.extension().unwrap_or_default();
+            if !kind.is_file() || ending == "part" || copy_file(from, to, &path, sums)? {
+                continue;
+            }
+            let packed = LogText::packed(&path);
+            let is_listed = packed.file_name().is_some_and(|name| entries.contains_key(name));
+            if ending == "log" && !is_listed {
+                copy_file(from, to, &packed, sums)?;
             }
         }
     }
     Ok(())
 }
 
-/// Copies one file, if it is there.
-fn copy_file(from: &Path, to: &Path, below: &Path, sums: &mut Vec<Sum>) -> Result<(), BackupError> {
+/// What is in a folder, or was a moment ago.
+fn listed(folder: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
+    let mut listed = BTreeMap::new();
+    for _ in 0..FOLDER_LOOKS {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            listed.insert(entry.file_name(), entry.file_type()?);
+        }
+    }
+    Ok(listed)
+}
+
+/// Copies one file, and says whether it was there.
+fn copy_file(from: &Path, to: &Path, below: &Path, sums: &mut Vec<Sum>) -> Result<bool, BackupError> {
     let (source, copy) = (from.join(below), to.join(below));
     let mut opened = match File::open(&source) {
         Ok(opened) => opened,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(BackupError::io("read", &source)(error)),
     };
     if let Some(folder) = below.parent() {
@@ -209,7 +235,7 @@ fn copy_file(from: &Path, to: &Path, below: &Path, sums: &mut Vec<Sum>) -> Resul
     let mut into = create(&copy).map_err(BackupError::io("make", &copy))?;
     let (len, crc) = copy_to_its_end(&mut opened, &mut into).map_err(BackupError::io("copy", &source))?;
     sums.push((below.to_owned(), len, crc));
-    Ok(())
+    Ok(true)
 }
 
 fn make_folder(to: &Path, below: &Path) -> Result<(), BackupError> {

@@ -1,6 +1,6 @@
 //! What there is in a state directory or a backup, and what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct Report {
     pub open: usize,
     /// Approvals.
     pub approvals: usize,
-    /// Logs of jobs, and how many bytes they are together.
+    /// Logs of jobs, packed or not, and how many bytes they are together.
     pub logs: (usize, u64),
     /// What of the journal can't be read or used. Only itself is lost. A thousand at most are told.
     pub damage: Vec<Damage>,
@@ -108,7 +108,8 @@ pub(super) fn look(dir: &Path, beside: &[SideFile]) -> Result<Report, BackupErro
 }
 
 fn logs(folder: &Path) -> io::Result<(usize, u64)> {
-    let (mut count, mut bytes) = (0, 0);
+    // Of what lies beside a log nothing is counted, and of one that is there in both forms one.
+    let (mut logs, mut bytes) = (BTreeSet::new(), 0);
     let mut folders = vec![folder.to_owned()];
     while let Some(at) = folders.pop() {
         let entries = match fs::read_dir(&at) {
@@ -118,16 +119,24 @@ fn logs(folder: &Path) -> io::Result<(usize, u64)> {
         };
         for entry in entries {
             let entry = entry?;
+            let mut path = entry.path();
+            if path.extension().is_some_and(|ending| ending == "gz") {
+                path.set_extension("");
+            }
             match entry.metadata() {
-                Ok(about) if about.is_dir() => folders.push(entry.path()),
-                Ok(about) => (count, bytes) = (count + 1, bytes + about.len()),
+                Ok(about) if about.is_dir() => folders.push(path),
+                Ok(about) if path.extension().is_some_and(|ending| ending == "log") => {
+                    bytes += about.len();
+                    logs.insert(path);
+                }
+                Ok(_) => {}
                 // It has just been removed.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok((count, bytes))
+    Ok((logs.len(), bytes))
 }
 
 /// What makes a directory a backup.

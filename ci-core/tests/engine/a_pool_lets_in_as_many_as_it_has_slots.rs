@@ -7,7 +7,7 @@ use ci_core::pool::{Ask, Resource};
 use ci_core::{Current, Pool};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::support::{Answer, Ci, World, head, make};
 
@@ -150,5 +150,56 @@ async fn what_is_needed_besides_a_slot_is_waited_for_and_told() {
     let log = std::fs::read_to_string(ci.handle.store().log_path(&job)).unwrap();
     assert!(log.contains("Waiting for hosts: 0 of 1"), "{log}");
     assert_eq!(hosts.available_permits(), 1, "given back when the job ended");
+    ci.stop().await;
+}
+
+/// What there is more and more of, until there is enough.
+struct Space(watch::Receiver<u32>);
+
+impl Space {
+    const ENOUGH: u32 = 10;
+}
+
+impl Resource for Space {
+    fn name(&self) -> &str {
+        "space"
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        _: &'a Ask,
+        waits: &'a (dyn Fn(String) + Send + Sync),
+    ) -> BoxFuture<'a, Box<dyn Send + Sync>> {
+        let mut free = self.0.clone();
+        async move {
+            let is_enough = |free: &u32| {
+                waits(format!("{free} of {}", Self::ENOUGH));
+                *free == Self::ENOUGH
+            };
+            free.wait_for(is_enough).await.unwrap();
+            Box::new(()) as Box<dyn Send + Sync>
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_much_there_is_of_it_is_told_as_it_changes_and_logged_once() {
+    let (state, world) = (tempfile::tempdir().unwrap(), World::default());
+    let (free, seen) = watch::channel(0);
+    world.make_in(Pool::needing("builds", 2, vec![Arc::new(Space(seen))]));
+    world.set("main", 1);
+    let mut ci = Ci::start(state.path(), &world, || make("image", &head("main")).ignore());
+    let mut job = None;
+    for now in [0, 3, 5] {
+        free.send_replace(now);
+        let told = format!("space: {now} of 10");
+        let is_told = |phase: &Phase| matches!(phase, Phase::WaitingForResource { lacks } if *lacks == told);
+        job = Some(ci.job("image.1", is_told).await);
+    }
+    free.send_replace(Space::ENOUGH);
+    ci.done().await;
+    let log = std::fs::read_to_string(ci.handle.store().log_path(&job.unwrap())).unwrap();
+    assert_eq!(log.matches("Waiting for").count(), 1, "{log}");
     ci.stop().await;
 }

@@ -14,10 +14,13 @@ fn pipeline() -> Current<()> {
 fn run(store: &Store, query: Query) -> (Vec<Hit>, Found) {
     let mut hits = Vec::new();
     let search = Search::new(store.clone(), query).unwrap();
-    let found = search.run(|hit| {
-        hits.push(hit);
-        ControlFlow::Continue(())
-    });
+    let found = search.run(
+        || true,
+        |hit| {
+            hits.push(hit);
+            ControlFlow::Continue(())
+        },
+    );
     (hits, found)
 }
 
@@ -84,10 +87,13 @@ async fn in_bounded_steps_that_miss_nothing() {
     let (mut seen, mut query) = (Vec::new(), text("making"));
     loop {
         let search = Search::new(store.clone(), query.clone()).unwrap();
-        let found = search.run(|hit| {
-            seen.push(hit);
-            ControlFlow::Break(())
-        });
+        let found = search.run(
+            || true,
+            |hit| {
+                seen.push(hit);
+                ControlFlow::Break(())
+            },
+        );
         query.before = found.until;
         if found.is_all {
             break;
@@ -131,4 +137,12 @@ fn what_can_not_be_looked_for_is_refused() {
     let regex = |pattern: &str| refused(Query { regex: true, ..text(pattern) });
     assert!(matches!(regex("("), QueryRefused::Regex(_)));
     assert!(matches!(regex(r"(\w{1000}){1000}"), QueryRefused::Regex(_)));
+    assert!(matches!(regex(r"(\w{100}){100}"), QueryRefused::Regex(_)));
+    let usual = r"^\d{4}-\d\d-\d\d \S+ UTC\s+(Failed|Not done) \(\w+\): .*exit code \d+$";
+    Search::new(store.clone(), Query { regex: true, ..text(usual) }).unwrap();
+    // Letters of many cases, as many as there may be.
+    for letter in ["k", "S", "\u{3b8}", "\u{1f80}", "."] {
+        let longest = letter.repeat(Query::TEXT_BYTES_MAX / letter.len());
+        Search::new(store.clone(), text(&longest)).unwrap();
+    }
 }

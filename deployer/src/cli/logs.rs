@@ -51,13 +51,18 @@ pub(super) async fn search(client: &Client, wanted: Search) -> anyhow::Result<()
             last = Some(hit.job);
             ControlFlow::Continue(())
         };
-        let Some(Found { until, is_all, unreadable, .. }) = client.search(&query, tell).await? else {
+        let Some(Found { until, is_all, unreadable, is_cut, .. }) = client.search(&query, tell).await? else {
             let last = last.map(String::from).unwrap_or_default();
             terminal::complain(format_args!("there is more; to go on: --before {last}"));
             return Ok(());
         };
         if unreadable > 0 {
             terminal::complain(format_args!("{unreadable} logs can't be read"));
+        }
+        if let Some(job) = until.as_ref().filter(|_| is_cut) {
+            terminal::complain(format_args!(
+                "the log of {job} takes too long: it was not searched to its end"
+            ));
         }
         if is_all {
             return Ok(());

@@ -23,7 +23,7 @@ use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use super::LOOKED_THROUGH_MAX;
-use crate::housekeeping::{self, Rules, Run, Tidied};
+use crate::housekeeping::{Run, Tidied, Tidier};
 use crate::status::{self, Standing};
 
 /// The socket, served until it is dropped; then its file goes too.
@@ -46,7 +46,7 @@ impl Drop for Server {
 /// # Errors
 ///
 /// When the socket can't be made.
-pub(crate) fn serve(state: &Path, engine: Handle, rules: Rules) -> io::Result<Server> {
+pub(crate) fn serve(state: &Path, engine: Handle, tidier: Tidier) -> io::Result<Server> {
     let path = super::socket(state);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -60,7 +60,7 @@ pub(crate) fn serve(state: &Path, engine: Handle, rules: Rules) -> io::Result<Se
         .route("/jobs", get(jobs))
         .route("/log", get(log))
         .route("/logs", get(logs))
-        .route("/housekeeping", post(move |engine, query| housekeeping(engine, rules, query)))
+        .route("/housekeeping", post(move |query| housekeeping(tidier.clone(), query)))
         .route("/approve", post(approve))
         .route("/cancel", post(cancel))
         .route("/rebuild", post(rebuild))
@@ -204,13 +204,9 @@ struct Housekeeping {
     dry_run: bool,
 }
 
-async fn housekeeping(
-    State(engine): State<Handle>,
-    rules: Rules,
-    Query(Housekeeping { dry_run }): Query<Housekeeping>,
-) -> Json<Tidied> {
+async fn housekeeping(tidier: Tidier, Query(Housekeeping { dry_run }): Query<Housekeeping>) -> Json<Tidied> {
     let run = if dry_run { Run::Dry } else { Run::Real };
-    Json(housekeeping::tidy(&engine, rules, run).await)
+    Json(tidier.tidy(run).await)
 }
 
 async fn approve(

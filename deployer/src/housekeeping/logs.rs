@@ -6,17 +6,17 @@ use ci_core::clock;
 use ci_core::engine::Handle;
 use ci_core::logs::{Due, InUse, Keep, Shelf};
 
-use super::{Run, Thing, Tidied};
+use super::{Thing, Tidied, Turn};
 
 /// How many troubles are told: a disk that fails does so for each log.
 const TROUBLES_MAX: usize = 5;
 
-pub(super) async fn tidy(engine: &Handle, keep: Keep, run: Run, tidied: &mut Tidied) {
+pub(super) async fn tidy(engine: &Handle, keep: Keep, turn: Turn, tidied: &mut Tidied) {
     let Some((in_use, is_whole)) = engine.logs_in_use().await else { return };
     let shelf = Shelf::of(engine.store());
     let due = {
-        let shelf = shelf.clone();
-        let look = move || due(&shelf, &keep, in_use, is_whole, run);
+        let (shelf, turn) = (shelf.clone(), turn.clone());
+        let look = move || due(&shelf, &keep, in_use, is_whole, &turn);
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other).flatten()
     };
     let due = match due {
@@ -28,11 +28,14 @@ pub(super) async fn tidy(engine: &Handle, keep: Keep, run: Run, tidied: &mut Tid
     };
     let mut failed = 0;
     for due in due {
-        let freed = match run {
-            Run::Dry => Ok(due.expires.map_or(0, |_| due.bytes)),
-            Run::Real => {
+        let freed = match turn.clone() {
+            None => Ok(due.expires.map_or(0, |_| due.bytes)),
+            Some(turn) => {
                 let (shelf, due) = (shelf.clone(), due.clone());
-                let settle = move || shelf.settle(&due);
+                let settle = move || {
+                    let _until_done = turn;
+                    shelf.settle(&due)
+                };
                 tokio::task::spawn_blocking(settle).await.map_err(io::Error::other).flatten()
             }
         };
@@ -57,14 +60,15 @@ fn due(
     keep: &Keep,
     mut in_use: InUse,
     is_whole: bool,
-    run: Run,
+    turn: &Turn,
 ) -> io::Result<(Vec<Due>, Option<String>)> {
     let mut is_known = is_whole;
     if !is_whole && let Some(noted) = shelf.noted()? {
         in_use = in_use.and(noted);
         is_known = true;
     }
-    if is_known && run == Run::Real {
+    // Only what is whole: what is no part of it any more would be noted with what is, again and again.
+    if is_whole && turn.is_some() {
         shelf.note(&in_use)?;
     }
     let mut due = shelf.due(keep, &in_use, clock::now_ms())?;
@@ -88,4 +92,39 @@ fn thing(due: Due) -> Thing {
         Some(why) => ("remove", why.to_string()),
     };
     Thing { kind: "log".to_owned(), name: due.job.to_string(), bytes: due.bytes, what: what.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ci_core::JobId;
+    use ci_core::store::Store;
+    use tokio::sync::Mutex;
+
+    use super::*;
+
+    fn of(job: &str) -> InUse {
+        InUse::new([], [job.parse::<JobId>().unwrap()])
+    }
+
+    #[tokio::test]
+    async fn what_was_in_use_is_noted_when_all_of_it_is_known() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        std::fs::create_dir_all(store.dir().join("jobs")).unwrap();
+        let shelf = Shelf::of(&store);
+        let turn = Some(Arc::new(Arc::new(Mutex::new(())).lock_owned().await));
+        let look = |in_use, is_whole| due(&shelf, &Keep::default(), in_use, is_whole, &turn).unwrap();
+        let (old, new) = (of("2026-11-20/build-1"), of("2026-11-21/build-2"));
+        look(old.clone(), false);
+        assert_eq!(shelf.noted().unwrap(), None);
+        look(old.clone(), true);
+        assert_eq!(shelf.noted().unwrap(), Some(old.clone()));
+        // Somebody is waited for: what is asked for now is not all.
+        look(new.clone(), false);
+        assert_eq!(shelf.noted().unwrap(), Some(old));
+        look(new.clone(), true);
+        assert_eq!(shelf.noted().unwrap(), Some(new));
+    }
 }

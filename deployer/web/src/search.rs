@@ -107,7 +107,7 @@ pub(crate) async fn page(
     let mut ops: Vec<_> = site.engine.stages().await.into_iter().map(|stage| stage.op).collect();
     ops.sort();
     ops.dedup();
-    let nothing = Found { until: None, is_all: true, logs: 0, unreadable: 0 };
+    let nothing = Found { is_all: true, ..Found::default() };
     let mut page = Logs { frame, ops, asked, jobs: None, found: nothing, refused: None };
     if page.asked.text.is_empty() {
         return Ok(show(&page));
@@ -122,12 +122,18 @@ pub(crate) async fn page(
     let Ok(permit) = site.searches.0.clone().try_acquire_owned() else {
         return Err(Failed::new(page.frame, StatusCode::SERVICE_UNAVAILABLE, BUSY));
     };
+    // Who is gone has let go of it.
+    let asked = Arc::new(());
+    let asks = Arc::downgrade(&asked);
     let run = move || {
         let mut hits = Vec::new();
-        let found = search.run(|hit| {
-            hits.push(hit);
-            ControlFlow::Continue(())
-        });
+        let found = search.run(
+            || asks.strong_count() > 0,
+            |hit| {
+                hits.push(hit);
+                ControlFlow::Continue(())
+            },
+        );
         drop(permit);
         (hits, found)
     };

@@ -40,10 +40,19 @@ pub(super) fn unfinished(log: &Path) -> PathBuf {
     super::beside(log, ".gz.part")
 }
 
-/// Packs a log that nobody writes any more, and says how many bytes that frees. Blocking.
+/// Packs a log that nobody writes any more, and says how many bytes that frees. One at a time may do so. Blocking.
 pub(super) fn pack(log: &Path) -> io::Result<u64> {
-    let (part, whole) = (unfinished(log), path(log));
-    let (from, mut to) = (File::open(log)?, File::create(&part)?);
+    let part = unfinished(log);
+    let packed = pack_by(log, &part);
+    if packed.is_err() {
+        // On a full disk it would take the last of the room. What failed is told, and not that this did, too.
+        _ = std::fs::remove_file(part);
+    }
+    packed
+}
+
+fn pack_by(log: &Path, part: &Path) -> io::Result<u64> {
+    let (from, mut to) = (File::open(log)?, File::create(part)?);
     let (mut before, mut after) = (0, 0);
     let mut bytes = Vec::with_capacity(MEMBER_BYTES);
     loop {
@@ -57,8 +66,10 @@ pub(super) fn pack(log: &Path) -> io::Result<u64> {
             break;
         }
     }
+    // It says when the log was written.
+    to.set_modified(from.metadata()?.modified()?)?;
     to.sync_all()?;
-    std::fs::rename(&part, &whole)?;
+    std::fs::rename(part, path(log))?;
     if let Some(folder) = log.parent() {
         File::open(folder)?.sync_all()?;
     }

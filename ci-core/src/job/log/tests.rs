@@ -223,6 +223,23 @@ fn a_log_goes_on_where_another_process_was_cut() {
 }
 
 #[test]
+fn marks_that_can_not_be_read_keep_nobody_from_writing_or_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, "before\n").unwrap();
+    std::fs::create_dir(marks::path(&log)).unwrap();
+    marks::read(&log, 7).unwrap_err();
+    let log = Log::append_to(&log);
+    log.line("found again");
+    log.finish();
+    let all = std::fs::read_to_string(log.path()).unwrap();
+    assert!(all.starts_with("before\n2") && all.ends_with("UTC  found again\n"), "{all}");
+    let mut text = text(log.path());
+    assert_eq!(text.line(1).unwrap(), Place { bytes: 7, lines: 1 });
+    assert_eq!(text.at(u64::MAX).unwrap(), Place::default());
+}
+
+#[test]
 fn wherever_packing_is_cut_there_is_one_whole_log() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
@@ -241,6 +258,18 @@ fn wherever_packing_is_cut_there_is_one_whole_log() {
     whole("before it was removed");
     packed::pack(&log).unwrap();
     whole("when it is done again");
+}
+
+#[test]
+fn what_can_not_be_packed_is_as_it_was_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, "what a build says").unwrap();
+    // Nothing can be given that name.
+    std::fs::create_dir(packed::path(&log)).unwrap();
+    packed::pack(&log).unwrap_err();
+    assert!(!packed::unfinished(&log).exists());
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "what a build says");
 }
 
 #[test]

@@ -60,6 +60,11 @@ impl LogText {
         log.exists() || packed::path(log).exists()
     }
 
+    /// Where the log that was written at a path is when it is packed.
+    pub(crate) fn packed(log: &Path) -> PathBuf {
+        packed::path(log)
+    }
+
     /// Packs the log of a job that is over: it reads the same. Says how many bytes that frees.
     pub(crate) fn pack(log: &Path) -> io::Result<u64> {
         packed::pack(log)
@@ -103,7 +108,7 @@ impl LogText {
     /// When it can't be read, or is damaged.
     pub fn line(&mut self, lines: u64) -> io::Result<Place> {
         // Where the one before ends is behind the last mark that has fewer lines before it.
-        let from = self.last_mark(|mark| mark.place.lines < lines)?;
+        let from = self.last_mark(|mark| mark.place.lines < lines);
         let (mut at, mut begin) = (from, None);
         while at.lines < lines {
             let piece = self.read(at.bytes, Self::PIECE_BYTES)?;
@@ -128,7 +133,7 @@ impl LogText {
     ///
     /// When it can't be read, or is damaged.
     pub fn place(&mut self, bytes: u64) -> io::Result<Place> {
-        let mut at = self.last_mark(|mark| mark.place.bytes <= bytes)?;
+        let mut at = self.last_mark(|mark| mark.place.bytes <= bytes);
         while at.bytes < bytes {
             let left = usize::try_from(bytes - at.bytes).unwrap_or(usize::MAX);
             let piece = self.read(at.bytes, Self::PIECE_BYTES.min(left))?;
@@ -148,7 +153,7 @@ impl LogText {
     ///
     /// When it can't be read, or is damaged.
     pub fn at(&mut self, time_ms: u64) -> io::Result<Place> {
-        let mark = self.last_mark(|mark| mark.at_ms <= time_ms)?;
+        let mark = self.last_mark(|mark| mark.at_ms <= time_ms);
         self.line_of(mark)
     }
 
@@ -167,14 +172,14 @@ impl LogText {
         Ok(Place { bytes: end, lines: place.lines })
     }
 
-    /// The last mark of which this holds, as it does of all before.
-    fn last_mark(&mut self, is_before: impl Fn(&Mark) -> bool) -> io::Result<Place> {
+    /// The last mark of which this holds, as it does of all before. Marks that can't be read are none.
+    fn last_mark(&mut self, is_before: impl Fn(&Mark) -> bool) -> Place {
         let marks = match &mut self.marks {
             Some(marks) => marks,
-            none => none.insert(marks::read(&self.log, self.bytes)?),
+            none => none.insert(marks::read(&self.log, self.bytes).unwrap_or_default()),
         };
         let before = marks.partition_point(is_before);
-        Ok(before.checked_sub(1).map_or(Place::default(), |last| marks[last].place))
+        before.checked_sub(1).map_or(Place::default(), |last| marks[last].place)
     }
 
     fn read_at(&mut self, to: &mut [u8], from: u64) -> io::Result<usize> {
