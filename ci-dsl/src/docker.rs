@@ -42,6 +42,7 @@ pub mod credentials;
 mod failure;
 pub mod foresee;
 pub mod image;
+pub mod kept;
 mod op;
 pub mod pread;
 pub mod probe;

@@ -13,6 +13,7 @@ pub use self::commit::{BadCommitId, BadRefName, Commit, CommitId, CommitKey, Ref
 pub use self::head::CommitInfo;
 pub use self::monitor::Poll;
 pub use self::repo::{BadRepoUrl, RepoUrl};
+pub use self::unused::UnusedMirror;
 pub use self::watch::{Watch, WatchLost};
 
 mod archive;
@@ -23,6 +24,7 @@ mod head;
 mod mirror;
 mod monitor;
 mod repo;
+mod unused;
 mod watch;
 
 /// A repository.

@@ -8,11 +8,20 @@ use std::time::Duration;
 
 use ci_core::engine::Handle;
 use ci_core::logs::Keep;
+use ci_dsl::docker::Docker;
+use ci_dsl::git::{Git, RepoUrl};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
+mod images;
 mod logs;
+mod mirrors;
+mod of_use;
+mod spent;
+
+use self::of_use::OfUse;
+use crate::settings::Budget;
 
 /// How long after the start it is done for the first time: by then the pipeline has read what it is about.
 const FIRST_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -35,7 +44,7 @@ pub struct Tidied {
 /// One thing that is tidied up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thing {
-    /// What kind of thing it is: `log`.
+    /// What kind of thing it is: `log`, `image`, `mirror`.
     pub kind: String,
     /// Which.
     pub name: String,
@@ -67,10 +76,17 @@ pub(crate) enum Run {
     Real,
 }
 
-/// How things are kept.
-#[derive(Clone, Copy, Debug)]
+/// How things are kept, and where they are.
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) logs: Keep,
+    pub(crate) images: Budget,
+    /// Where builds leave images.
+    pub(crate) engines: Vec<Docker>,
+    pub(crate) mirrors: Budget,
+    pub(crate) git: Git,
+    /// The repositories of the table.
+    pub(crate) repos: Vec<RepoUrl>,
 }
 
 /// Had by who tidies up, one at a time, until the last of it is done: also what nobody waits for any more has it as long as
@@ -97,8 +113,19 @@ impl Tidier {
             Run::Dry => None,
             Run::Real => Some(Arc::new(self.turns.clone().lock_owned().await)),
         };
-        let mut tidied = Tidied::default();
-        logs::tidy(&self.engine, self.rules.logs, turn, &mut tidied).await;
+        let (mut tidied, engine) = (Tidied::default(), &self.engine);
+        let Rules { logs, images, engines, mirrors, git, repos } = &self.rules;
+        mirrors::tidy(git, repos, *mirrors, &turn, &mut tidied).await;
+        let of_use = match OfUse::now(engine, &turn).await {
+            Ok(Some(of_use)) => of_use,
+            Ok(None) => return tidied,
+            Err(error) => {
+                tidied.troubles.push(format!("what is of use can't be told: {error}"));
+                return tidied;
+            }
+        };
+        images::tidy(engine.store(), engines, &of_use, *images, &turn, &mut tidied).await;
+        logs::tidy(engine, *logs, &of_use, turn, &mut tidied).await;
         tidied
     }
 }
@@ -137,6 +164,7 @@ impl Drop for Housekeeper {
 mod tests {
     use ci_core::Engine;
     use ci_core::current::all;
+    use ci_dsl::git::GitOptions;
 
     use super::*;
 
@@ -147,7 +175,15 @@ mod tests {
     async fn one_at_a_time_tidies_up_and_what_is_due_is_told_meanwhile() {
         let state = tempfile::tempdir().unwrap();
         let engine = Engine::open(state.path()).unwrap().start(|| all([])).unwrap();
-        let tidier = Tidier::new(engine.clone(), Rules { logs: Keep::default() });
+        let rules = Rules {
+            logs: Keep::default(),
+            images: Budget::IMAGES,
+            engines: Vec::new(),
+            mirrors: Budget::MIRRORS,
+            git: Git::open(state.path(), GitOptions::default()).await.unwrap(),
+            repos: Vec::new(),
+        };
+        let tidier = Tidier::new(engine.clone(), rules);
         let first = tidier.turns.clone().lock_owned().await;
         let (dry, real) = (tidier.clone(), tokio::spawn(async move { tidier.tidy(Run::Real).await }));
         // As long as it takes some others that don't wait.

@@ -43,7 +43,7 @@ pub use control::{Client, ClientError, Verb};
 pub use housekeeping::{Thing, Tidied};
 pub use plan::Plan;
 pub use run::Deployer;
-pub use settings::{SecretSetting, Settings};
+pub use settings::{Budget, SecretSetting, Settings};
 pub use status::Standing;
 
 /// What a table is written with.

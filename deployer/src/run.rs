@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use ci_core::engine::Handle;
 use ci_core::event::Event;
 use ci_core::{Engine, OpError};
-use ci_dsl::git::{Git, Poll};
+use ci_dsl::git::{Git, Poll, RepoUrl};
 use ci_dsl::registry::Registry;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::oneshot;
@@ -99,7 +99,7 @@ impl Deployer {
         let git = Git::open(&settings.state, options).await?;
         let mut engine = engine
             .confirm(settings.confirm)
-            .with(git)
+            .with(git.clone())
             .with(Poll(settings.poll))
             .with(Registry::new(registry.clone())?);
         for secret in &secrets {
@@ -107,7 +107,8 @@ impl Deployer {
                 .with_secret(secret)
                 .map_err(|error| OpError::permanent(error.to_string()).with_hint(error.hint()))?;
         }
-        for (name, docker) in settings.engines()? {
+        let engines = settings.engines()?;
+        for (name, docker) in engines.clone() {
             let limits = settings.limits(name, &docker);
             engine = engine.with_named(name, docker).with_named(name, limits);
         }
@@ -115,7 +116,15 @@ impl Deployer {
         let engine = engine.start(|| pipeline)?;
         // Before anybody can set the level: what is set is heard.
         let release = settings.confirm_auto_release.map(|after| Release::after(after, engine.clone()));
-        let tidier = Tidier::new(engine.clone(), Rules { logs: settings.logs });
+        let rules = Rules {
+            logs: settings.logs,
+            images: settings.images,
+            engines: engines.into_iter().map(|(_, docker)| docker).collect(),
+            mirrors: settings.mirrors,
+            git,
+            repos: table.iter().filter_map(|repo| RepoUrl::parse(&repo.url).ok()).collect(),
+        };
+        let tidier = Tidier::new(engine.clone(), rules);
         let control = control::serve(&settings.state, engine.clone(), tidier.clone()).with_context(|| {
             format!(
                 "can't listen on {} (a socket's path has at most 107 bytes)",

@@ -17,7 +17,10 @@ use serde::Deserialize;
 
 use crate::table::{self, Repo};
 
+mod budget;
 mod logs;
+
+pub use self::budget::Budget;
 
 /// How the deployer runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +55,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// How long logs are kept.
     pub logs: Keep,
+    /// How long images are kept that builds left on engines and nothing needs now.
+    pub images: Budget,
+    /// How long mirrors are kept of repositories that the table does not name.
+    pub mirrors: Budget,
     /// What is masked in logs, errors and events, by name: passwords and tokens that a build or a program may print, and
     /// that builds are given by the table.
     pub secrets: BTreeMap<String, SecretSetting>,
@@ -82,6 +89,8 @@ struct File {
     listen: Option<Listen>,
     public_url: Option<String>,
     logs: logs::Section,
+    images: budget::Section,
+    mirrors: budget::Section,
     secrets: BTreeMap<String, Kept>,
 }
 
@@ -205,6 +214,8 @@ impl Settings {
             listen: None,
             public_url: None,
             logs: Keep::default(),
+            images: Budget::IMAGES,
+            mirrors: Budget::MIRRORS,
             secrets: BTreeMap::new(),
         }
     }
@@ -242,6 +253,8 @@ impl Settings {
             listen: file.listen.map_or(Some(Self::LISTEN_DEFAULT), |Listen(listen)| listen),
             public_url: file.public_url,
             logs: file.logs.into(),
+            images: file.images.or(Budget::IMAGES),
+            mirrors: file.mirrors.or(Budget::MIRRORS),
             secrets,
         })
     }
@@ -391,6 +404,9 @@ mod tests {
         let logs = read("[logs]\nkeep_days = 7\nkeep_gib = 2").unwrap().logs;
         let week = Duration::from_secs(7 * 24 * 60 * 60);
         assert_eq!(logs, Keep { age: week, bytes: 2 << 30, ..Keep::default() });
+        let kept = read("[images]\nkeep_days = 7\n[mirrors]\nkeep_gib = 2").unwrap();
+        assert_eq!(kept.images, Budget { age: week, ..Budget::IMAGES });
+        assert_eq!(kept.mirrors, Budget { bytes: 2 << 30, ..Budget::MIRRORS });
     }
 
     #[test]
@@ -409,6 +425,7 @@ mod tests {
         assert_eq!(said.registry.as_deref(), Some("registry.example.org"));
         assert_eq!(said.contexts["toxis"], "tcp://toxis:2375");
         assert_eq!(said.logs, Keep::default(), "it shows what holds unless told otherwise");
+        assert_eq!((said.images, said.mirrors), (Budget::IMAGES, Budget::MIRRORS));
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl InUse {
         self.written.contains(job)
     }
 
-    pub(super) fn is_read(&self, job: &JobId) -> bool {
+    /// Whether the job gave a newest result, or is not over.
+    pub fn is_read(&self, job: &JobId) -> bool {
         self.written.contains(job) || self.read.contains(job)
     }
 }

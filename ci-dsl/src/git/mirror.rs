@@ -21,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::client::{Checked, Git, UNFINISHED, no_repository, says_no_repository, unreachable};
 use super::commit::{Commit, CommitId, CommitKey};
+use super::repo::RepoUrl;
 
 /// Highest precedence of all attributes: a build context is what a checkout would hold, not what its author leaves
 /// out of release archives.
@@ -59,7 +60,7 @@ impl Git {
             Held::Partly | Held::Broken => {}
         }
         job.say(format_args!("The mirror of {} is damaged. It is made again.", commit.repo.name()));
-        mirror.discard().await?;
+        discard(&self.inner.home, &mirror.path).await.map_err(|e| mirror.unusable(e))?;
         match mirror.fetch_once(job, &mut turn).await? {
             Held::Whole => Ok(()),
             Held::Absent => Err(mirror.gone()),
@@ -73,16 +74,31 @@ impl Git {
 
     /// Where the mirror of a commit's repository is, made or not.
     pub(super) fn mirror_path(&self, commit: &CommitKey) -> PathBuf {
-        let digest = hex::encode(&Sha256::digest(commit.repo.as_str().as_bytes())[..6]);
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-        let name: String = commit.repo.name().chars().take(40).map(plain).collect();
         // A mirror holds ids of one kind.
         let format = match commit.id.object_format() {
             "sha1" => "",
             _ => "-sha256",
         };
-        self.inner.home.join(format!("{name}-{digest}{format}.git"))
+        self.inner.home.join(format!("{}{format}.git", stem(&commit.repo)))
     }
+}
+
+/// How the names of a repository's mirrors begin.
+pub(super) fn stem(repo: &RepoUrl) -> String {
+    let digest = hex::encode(&Sha256::digest(repo.as_str().as_bytes())[..6]);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = repo.name().chars().take(40).map(plain).collect();
+    format!("{name}-{digest}")
+}
+
+/// Moves a mirror out of the way, then deletes it.
+pub(super) async fn discard(home: &Path, mirror: &Path) -> std::io::Result<()> {
+    let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(home)?;
+    match tokio::fs::rename(mirror, unfinished.path().join("old.git")).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    tokio::task::spawn_blocking(move || unfinished.close()).await.map_err(std::io::Error::other).flatten()
 }
 
 fn keep(id: &CommitId) -> String {
@@ -252,19 +268,6 @@ impl Mirror<'_> {
             tokio::fs::rename(&new, &self.path).await
         };
         place().await.map_err(|e| self.unusable(e))
-    }
-
-    /// Moves the mirror out of the way, then deletes it.
-    async fn discard(&self) -> Result<(), OpError> {
-        let unfinished = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempdir_in(&self.git.inner.home)
-            .map_err(|e| self.unusable(e))?;
-        tokio::fs::rename(&self.path, unfinished.path().join("old.git"))
-            .await
-            .map_err(|e| self.unusable(e))?;
-        let closed = tokio::task::spawn_blocking(move || unfinished.close()).await;
-        closed.map_err(std::io::Error::other).flatten().map_err(|e| self.unusable(e))
     }
 
     fn gone(&self) -> OpError {

@@ -23,4 +23,5 @@ mod a_run_leaves_files;
 mod a_run_survives_broken_connections;
 mod a_run_whose_engine_goes_away_is_tried_again;
 mod a_secret_is_mounted_and_left_nowhere;
+mod an_image_that_only_marks_keep_is_let_go;
 mod pread_gives_what_was_printed;

@@ -4,19 +4,19 @@ use std::io;
 
 use ci_core::clock;
 use ci_core::engine::Handle;
-use ci_core::logs::{Due, InUse, Keep, Shelf};
+use ci_core::logs::{Due, Keep, Shelf};
 
+use super::of_use::OfUse;
 use super::{Thing, Tidied, Turn};
 
 /// How many troubles are told: a disk that fails does so for each log.
 const TROUBLES_MAX: usize = 5;
 
-pub(super) async fn tidy(engine: &Handle, keep: Keep, turn: Turn, tidied: &mut Tidied) {
-    let Some((in_use, is_whole)) = engine.logs_in_use().await else { return };
+pub(super) async fn tidy(engine: &Handle, keep: Keep, of_use: &OfUse, turn: Turn, tidied: &mut Tidied) {
     let shelf = Shelf::of(engine.store());
     let due = {
-        let (shelf, turn) = (shelf.clone(), turn.clone());
-        let look = move || due(&shelf, &keep, in_use, is_whole, &turn);
+        let (shelf, of_use) = (shelf.clone(), of_use.clone());
+        let look = move || due(&shelf, &keep, &of_use);
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other).flatten()
     };
     let due = match due {
@@ -55,25 +55,10 @@ pub(super) async fn tidy(engine: &Handle, keep: Keep, turn: Turn, tidied: &mut T
 }
 
 /// What is due, and why not more is. Blocking.
-fn due(
-    shelf: &Shelf,
-    keep: &Keep,
-    mut in_use: InUse,
-    is_whole: bool,
-    turn: &Turn,
-) -> io::Result<(Vec<Due>, Option<String>)> {
-    let mut is_known = is_whole;
-    if !is_whole && let Some(noted) = shelf.noted()? {
-        in_use = in_use.and(noted);
-        is_known = true;
-    }
-    // Only what is whole: what is no part of it any more would be noted with what is, again and again.
-    if is_whole && turn.is_some() {
-        shelf.note(&in_use)?;
-    }
-    let mut due = shelf.due(keep, &in_use, clock::now_ms())?;
+fn due(shelf: &Shelf, keep: &Keep, of_use: &OfUse) -> io::Result<(Vec<Due>, Option<String>)> {
+    let mut due = shelf.due(keep, &of_use.jobs, clock::now_ms())?;
     let mut left = None;
-    if !is_known {
+    if !of_use.is_all {
         let before = due.len();
         due.retain(|due| due.expires.is_none());
         left = (due.len() < before).then(|| {
@@ -92,39 +77,4 @@ fn thing(due: Due) -> Thing {
         Some(why) => ("remove", why.to_string()),
     };
     Thing { kind: "log".to_owned(), name: due.job.to_string(), bytes: due.bytes, what: what.to_owned(), why }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use ci_core::JobId;
-    use ci_core::store::Store;
-    use tokio::sync::Mutex;
-
-    use super::*;
-
-    fn of(job: &str) -> InUse {
-        InUse::new([], [job.parse::<JobId>().unwrap()])
-    }
-
-    #[tokio::test]
-    async fn what_was_in_use_is_noted_when_all_of_it_is_known() {
-        let state = tempfile::tempdir().unwrap();
-        let store = Store::open(state.path()).unwrap();
-        std::fs::create_dir_all(store.dir().join("jobs")).unwrap();
-        let shelf = Shelf::of(&store);
-        let turn = Some(Arc::new(Arc::new(Mutex::new(())).lock_owned().await));
-        let look = |in_use, is_whole| due(&shelf, &Keep::default(), in_use, is_whole, &turn).unwrap();
-        let (old, new) = (of("2026-11-20/build-1"), of("2026-11-21/build-2"));
-        look(old.clone(), false);
-        assert_eq!(shelf.noted().unwrap(), None);
-        look(old.clone(), true);
-        assert_eq!(shelf.noted().unwrap(), Some(old.clone()));
-        // Somebody is waited for: what is asked for now is not all.
-        look(new.clone(), false);
-        assert_eq!(shelf.noted().unwrap(), Some(old));
-        look(new.clone(), true);
-        assert_eq!(shelf.noted().unwrap(), Some(new));
-    }
 }

@@ -12,8 +12,8 @@ use super::limits::Limits;
 use crate::docker::Dockerfile;
 use crate::docker::build::{self, BuildOptions, Confided};
 use crate::docker::client::Docker;
-use crate::docker::image;
 use crate::docker::reference::{ImageId, Reference};
+use crate::docker::{image, kept};
 use crate::git::{Commit, CommitKey, Git, RepoPath};
 
 /// The longest Dockerfile, bytes.
@@ -116,7 +116,7 @@ impl Bind for Build {
 /// The name that marks the image of a key. Not a label: labels change the digest.
 pub(in crate::docker) fn mark(key: &BuildKey) -> Result<Reference, OpError> {
     let fields = serde_json::to_value(key).map_err(|e| OpError::permanent("no such key").with_source(e))?;
-    format!("ci/{}:latest", KeyDigest::of(&fields))
+    kept::mark(&KeyDigest::of(&fields))
         .parse()
         .map_err(|e| OpError::permanent("the image can't be named").with_source(e))
 }
