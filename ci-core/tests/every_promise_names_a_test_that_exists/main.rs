@@ -68,8 +68,8 @@ fn a_row_stands_once_and_none_is_forgotten() {
     let row = |id: &str| format!("| {id} | a constant stays | {TEST} |\n");
     assert_eq!(faults_with(&row("T1"), ""), [""; 0]);
     assert_eq!(faults_with(&(row("T1") + &row("F-J3")), ""), [""; 0]);
-    assert_eq!(faults_with(&(row("T1") + &row("C38")), ""), [""; 0], "of some tables not all rows are here");
-    assert_eq!(faults_with(&(row("T1") + &row("C1") + &row("C1")), ""), ["C1: it stands twice"]);
+    let twice = row("T1") + &row("F-J3") + &row("F-J3");
+    assert_eq!(faults_with(&twice, ""), ["F-J3: it stands twice"]);
     assert_eq!(faults_with("", ""), ["T1: it is missing"]);
     assert_eq!(faults_with(&row("T2"), ""), ["T2: it stands twice", "T1: it is missing"]);
     for id in ["T48", "T0", "E24", "C39", "P7", "F-3", "FJ3", "t1", ""] {

@@ -79,7 +79,8 @@ fn idle(image: KeptImage, store: &Store, in_use: &InUse) -> Option<Idle<KeptImag
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::process::{Command, Stdio};
+    use std::io::{Seek as _, Write as _};
+    use std::process::Command;
     use std::sync::Arc;
 
     use ci_core::store::record::{Intent, Outcome, Record};
@@ -117,16 +118,9 @@ mod tests {
 
     /// What it says; `None` if it fails.
     fn docker(args: &[&str]) -> Option<String> {
-        let mut child = Command::new("docker")
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // The end of an archive.
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), &[0; 1024]).ok()?;
-        let output = child.wait_with_output().unwrap();
+        let mut archive = tempfile::tempfile().unwrap();
+        archive.write_all(&[0; 1024]).and_then(|()| archive.rewind()).unwrap();
+        let output = Command::new("docker").args(args).stdin(archive).output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
     }
 
