@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroize as _;
+
 use super::mask::Mask;
 use super::{Masker, NotGiven, Secret, forms};
 use crate::error::{Failure, OpError};
@@ -35,6 +37,15 @@ struct Known {
     /// Made when it is first asked for after a secret was added: of many that are added one after the other it is made
     /// once.
     mask: Option<Arc<Mask>>,
+}
+
+/// As a secret's own bytes are. What the mask is made of is not ours to zero.
+impl Drop for Known {
+    fn drop(&mut self) {
+        for mut form in std::mem::take(&mut self.forms) {
+            form.zeroize();
+        }
+    }
 }
 
 /// There is no room to recognise one more.
