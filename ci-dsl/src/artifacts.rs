@@ -80,8 +80,8 @@ impl Artifacts {
         tokio::fs::metadata(self.path(artifact)).await.is_ok_and(|found| found.is_dir())
     }
 
-    /// Keeps what is in a tar: its first entry, and what is below that. Dropped, it leaves nothing, or
-    /// all of it.
+    /// Keeps what is in a tar: its first entry, and what is below that. Dropped, it leaves
+    /// nothing, or all of it.
     ///
     /// # Errors
     ///
