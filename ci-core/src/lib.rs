@@ -32,6 +32,7 @@ mod monitor;
 mod pace;
 #[cfg(feature = "testing")]
 mod puppets;
+mod signal;
 
 pub mod current;
 

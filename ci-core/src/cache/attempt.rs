@@ -30,11 +30,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use serde_json::Value as Json;
-use tokio::sync::watch;
-
 use super::leave::Leave;
 use super::{Env, News, retry};
 use crate::clock;
@@ -44,8 +39,12 @@ use crate::ids::JobId;
 use crate::job::{Cancel, HandleSink, Job, Log};
 use crate::op::{Operation, Request, shared};
 use crate::pool::{Lack, Priority, Slot};
+use crate::signal::Signal;
 use crate::store::record::{Handle, Intent, Outcome, Record};
 use crate::store::{JobFilter, Store, StoreError};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::Value as Json;
 
 /// How long to wait before trying again to write an outcome that could not be written: nobody is told meanwhile.
 const OUTCOME_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -74,7 +73,7 @@ pub(super) struct Run {
     pub(super) queued_at_ms: u64,
     pub(super) cancel: Cancel,
     pub(super) priority: Priority,
-    pub(super) approval: watch::Receiver<bool>,
+    pub(super) approval: Arc<Signal<bool>>,
     pub(super) leave: Arc<Leave>,
     pub(super) log: Log,
     /// Its intent is durable.
@@ -83,7 +82,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run_to_end(self, start: Start) {
-        let result = match self.end(self.told(guarded(self.attempt(start)).await)).await {
+        let ended = self.told(guarded(self.attempt(start)).await);
+        let result = match Box::pin(self.end(ended)).await {
             Ok(value) => Ok(shared(value)),
             Err(error) => {
                 tracing::info!(job = %self.job, kind = %error.kind(), source = ?std::error::Error::source(&error), "{error}");
@@ -103,7 +103,7 @@ impl Run {
             self.moved(Phase::Resumed).await;
             // Not a word in the log: what is found again may go on writing it from where it ends.
             tracing::info!(job = %self.job, "looking for what was begun before the restart");
-            if let Some(value) = self.find_again(&job, &notes).await? {
+            if let Some(value) = Box::pin(self.find_again(&job, &notes)).await? {
                 return Ok(value);
             }
         }
@@ -116,7 +116,7 @@ impl Run {
                 result => return result,
             };
             let is_new = last.replace(error.to_string()) != Some(error.to_string());
-            self.stand_back(&error, is_new, tries).await?;
+            Box::pin(self.stand_back(&error, is_new, tries)).await?;
         }
         unreachable!("because nobody lives that long")
     }
@@ -124,10 +124,10 @@ impl Run {
     /// From the queue to an end.
     async fn work_once(&self, job: &Job, notes: &Notes) -> Result<Json, OpError> {
         let slot = self.enter(job).await?;
-        match self.work(job, notes).await {
+        match Box::pin(self.work(job, notes)).await {
             Err(error) if self.is_unsettled(&error, notes) => {
                 drop(slot);
-                self.settle(job, notes, error).await
+                Box::pin(self.settle(job, notes, error)).await
             }
             result => result,
         }
@@ -169,7 +169,7 @@ impl Run {
         if !self.recorded.load(Ordering::Relaxed) {
             job.say(format_args!("{}: {}", self.op.id(), self.request.summary));
         }
-        let priority = self.confirmed(job).await?;
+        let priority = Box::pin(self.confirmed(job)).await?;
         let slot = self.slot(job, priority).await?;
         if let Some(error) = self.cancel.is_requested() {
             return Err(error);
@@ -178,7 +178,7 @@ impl Run {
             return Err(self.superseded());
         }
         if !self.recorded.load(Ordering::Relaxed) {
-            self.record_intent().await?;
+            Box::pin(self.record_intent()).await?;
         }
         self.moved(Phase::Running).await;
         Ok(slot)
@@ -196,16 +196,10 @@ impl Run {
         job.say(format_args!("Waiting for confirmation: this job is {level}"));
         self.log.rest();
         self.moved(Phase::WaitingForConfirmation).await;
-        let mut approval = self.approval.clone();
-        let approved = async {
-            if approval.wait_for(|approved| *approved).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
             error = self.cancel.requested() => return Err(error),
-            () = approved => return Ok(Priority::High),
+            () = self.approval.wait_for(|approved| approved.then_some(())) => return Ok(Priority::High),
             now = self.env.guard.lets_through(level) => match now {
                 Some(now) => {
                     job.say(format_args!("Jobs wait for confirmation from {now} on now: this one goes on"))
@@ -220,18 +214,17 @@ impl Run {
         let Some(pool) = self.op.pool() else { return Ok(None) };
         let ask = self.op.ask(&self.request, priority);
         // Only the newest is of interest.
-        let (tell, mut lacks) = watch::channel(None);
-        let tell = |lack| _ = tell.send_replace(Some(lack));
+        let lacks = Signal::new(None);
+        let tell = |lack| lacks.update(|newest| *newest = Some(lack));
         let mut slot = pin!(pool.acquire(&ask, &tell));
         let mut said = None;
         loop {
-            tokio::select! {
+            let lack = tokio::select! {
                 biased;
                 stop = self.cancel.requested() => return Err(stop),
                 slot = &mut slot => return Ok(Some(slot)),
-                _ = lacks.changed() => {}
-            }
-            let Some(lack) = lacks.borrow_and_update().clone() else { continue };
+                lack = lacks.wait_for(Option::take) => lack,
+            };
             // How much there is changes all the time: that is told, and does not fill the log.
             let is_new = said.as_ref().is_none_or(|said| !lack.is_of(said));
             let (waits_for, phase) = match &lack {
@@ -257,7 +250,7 @@ impl Run {
     /// it up.
     fn is_approved(&self) -> bool {
         let (op, key, desired) = (self.op.id().as_str(), &self.request.key, &self.request.desired);
-        *self.approval.borrow() || self.env.store.has_unused_approval(op, key, desired)
+        self.approval.look(|approved| *approved) || self.env.store.has_unused_approval(op, key, desired)
     }
 
     /// Writes down that the world is about to be touched.

@@ -47,7 +47,7 @@ impl Cache {
                 return answer(reply, Err(Refused::NotWaiting(job.clone())));
             }
             // It goes on by that approval; another would be left over for the next run.
-            Ok((_, attempt)) if *attempt.approval.borrow() => return answer(reply, Ok(())),
+            Ok((_, attempt)) if attempt.approval.look(|approved| *approved) => return answer(reply, Ok(())),
             Ok(found) => found,
             Err(refused) => return answer(reply, Err(refused)),
         };
@@ -63,7 +63,7 @@ impl Cache {
         let (approval, log) = (attempt.approval.clone(), attempt.log.clone());
         self.write(Record::Approved(approved), reply, move |reply| async move {
             log.line(line);
-            approval.send_replace(true);
+            approval.update(|approved| *approved = true);
             answer(reply, Ok(()));
         });
     }

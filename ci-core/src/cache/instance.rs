@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tokio::sync::watch;
+
 use tokio::time::Instant;
 
 use super::expiry::Expiry;
@@ -22,6 +22,7 @@ use crate::incr::Id;
 use crate::job::{Cancel, Log};
 use crate::op::{Operation, Request, shared};
 use crate::pool::Priority;
+use crate::signal::Signal;
 use crate::store::StoredResult;
 use crate::store::record::Intent;
 
@@ -142,7 +143,7 @@ pub(super) struct Attempt {
     /// Why the newest try failed, if one has.
     tried: Option<Failure>,
     pub(super) cancel: Cancel,
-    pub(super) approval: Arc<watch::Sender<bool>>,
+    pub(super) approval: Arc<Signal<bool>>,
     pub(super) log: Log,
     leave: Arc<Leave>,
     _task: Owned,
@@ -169,7 +170,7 @@ impl Attempt {
     pub(super) fn start(env: &Arc<Env>, generation: u64, op: Arc<dyn Operation>, order: Order) -> Self {
         let Order { job, request, number, renews, queued_at_ms, start, wanted, cancel, priority } = order;
         let log = Log::masked(env.store.log_path(&job), env.secrets.clone());
-        let approval = Arc::new(watch::Sender::new(false));
+        let approval = Arc::new(Signal::new(false));
         let begun = matches!(start, attempt::Start::Cut(_));
         let leave = Arc::new(Leave::new(begun, wanted));
         let run = attempt::Run {
@@ -183,7 +184,7 @@ impl Attempt {
             queued_at_ms,
             cancel: cancel.clone(),
             priority,
-            approval: approval.subscribe(),
+            approval: approval.clone(),
             leave: leave.clone(),
             log: log.clone(),
             recorded: begun.into(),

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::error::{FailureKind, OpError};
+use crate::signal::Signal;
 
 /// A request to stop, shared by a job and those who may stop it. Only the first request counts.
 #[derive(Clone, Debug)]
 pub struct Cancel {
-    reason: Arc<watch::Sender<Option<(FailureKind, String)>>>,
+    reason: Arc<Signal<Option<(FailureKind, String)>>>,
 }
 
 impl Default for Cancel {
@@ -21,7 +20,7 @@ impl Default for Cancel {
 impl Cancel {
     /// Not requested yet.
     pub fn new() -> Self {
-        Self { reason: Arc::new(watch::Sender::new(None)) }
+        Self { reason: Arc::default() }
     }
 
     /// Asks the job to stop because somebody wants so. `why` completes "cancelled: …".
@@ -35,30 +34,20 @@ impl Cancel {
     }
 
     fn request(&self, kind: FailureKind, why: String) {
-        self.reason.send_if_modified(|reason| {
-            let first = reason.is_none();
-            if first {
-                *reason = Some((kind, why));
-            }
-            first
-        });
+        self.reason.update(|reason| _ = reason.get_or_insert((kind, why)));
     }
 
     /// Whether it was asked to stop, and the failure that says so.
     pub fn is_requested(&self) -> Option<OpError> {
-        self.reason.borrow().as_ref().map(|(kind, why)| OpError::new(*kind, format!("{kind}: {why}")))
+        self.reason.look(said)
     }
 
     /// Waits until it is asked to stop.
     pub async fn requested(&self) -> OpError {
-        let mut reason = self.reason.subscribe();
-        loop {
-            if let Some(error) = self.is_requested() {
-                return error;
-            }
-            if reason.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        self.reason.wait_for(|reason| said(reason)).await
     }
+}
+
+fn said(reason: &Option<(FailureKind, String)>) -> Option<OpError> {
+    reason.as_ref().map(|(kind, why)| OpError::new(*kind, format!("{kind}: {why}")))
 }

@@ -15,8 +15,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
-
 use self::end::End;
 use self::marks::Marker;
 pub use self::marks::Place;
@@ -25,6 +23,7 @@ pub use self::reader::LogReader;
 pub use self::text::LogText;
 use crate::clock;
 use crate::secret::{Masker, Secrets};
+use crate::signal::Signal;
 
 mod end;
 mod marks;
@@ -47,7 +46,7 @@ struct Shared {
     path: PathBuf,
     secrets: Secrets,
     file: Mutex<LogFile>,
-    extent: watch::Sender<Extent>,
+    extent: Arc<Signal<Extent>>,
 }
 
 struct LogFile {
@@ -95,7 +94,7 @@ impl Log {
             end: (bytes > Self::BYTES_MAX).then(End::default),
             at_line_start: true,
         };
-        let extent = watch::Sender::new(Extent { bytes, finished: false });
+        let extent = Arc::new(Signal::new(Extent { bytes, finished: false }));
         Self { shared: Arc::new(Shared { path, secrets, file: Mutex::new(file), extent }) }
     }
 
@@ -150,13 +149,13 @@ impl Log {
             log.write_held(shared);
             log.write_end(shared);
             log.close();
-            shared.extent.send_modify(|extent| extent.finished = true);
+            shared.extent.update(|extent| extent.finished = true);
         });
     }
 
     /// A reader from `offset` on, which follows until [`Log::finish`].
     pub fn follow(&self, offset: u64) -> LogReader {
-        LogReader::following(self.shared.path.clone(), offset, self.shared.extent.subscribe())
+        LogReader::following(self.shared.path.clone(), offset, self.shared.extent.clone())
     }
 
     fn locked(&self, act: impl FnOnce(&mut LogFile, &Shared)) {
@@ -207,7 +206,7 @@ impl LogFile {
                 self.lost = 0;
                 self.at_line_start = bytes.ends_with(b"\n");
                 let bytes = self.written.bytes;
-                shared.extent.send_modify(|extent| extent.bytes = bytes);
+                shared.extent.update(|extent| extent.bytes = bytes);
             }
             Err(error) => {
                 // Said once, or what matters would be lost among it.
@@ -285,7 +284,7 @@ fn beside(log: &Path, ending: &str) -> PathBuf {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.extent.send_modify(|extent| extent.finished = true);
+        self.extent.update(|extent| extent.finished = true);
     }
 }
 

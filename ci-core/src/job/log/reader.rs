@@ -2,10 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
-
-use tokio::sync::watch;
+use std::sync::Arc;
 
 use super::LogText;
+use crate::signal::Signal;
 
 /// How far a log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct LogReader {
     path: PathBuf,
     offset: u64,
     /// `None` for the log of a job that is over.
-    extent: Option<watch::Receiver<Extent>>,
+    extent: Option<Arc<Signal<Extent>>>,
     /// Kept open only where nothing is waited for: who follows may do so for days.
     text: Option<LogText>,
 }
@@ -34,7 +34,7 @@ impl LogReader {
         Self { path: path.into(), offset, extent: None, text: None }
     }
 
-    pub(super) fn following(path: PathBuf, offset: u64, extent: watch::Receiver<Extent>) -> Self {
+    pub(super) fn following(path: PathBuf, offset: u64, extent: Arc<Signal<Extent>>) -> Self {
         Self { path, offset, extent: Some(extent), text: None }
     }
 
@@ -51,20 +51,15 @@ impl LogReader {
     pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             // The extent is read before the file: what was written meanwhile is found by the next turn.
-            let finished = match &mut self.extent {
-                Some(extent) => extent.borrow_and_update().finished,
-                None => true,
-            };
+            let before = self.extent.as_ref().map(|extent| extent.look(|extent| *extent));
             let chunk = self.read().await?;
             if !chunk.is_empty() {
                 self.offset += chunk.len() as u64;
                 return Ok(Some(chunk));
             }
-            match &mut self.extent {
-                Some(extent) if !finished => {
-                    if extent.changed().await.is_err() {
-                        self.extent = None;
-                    }
+            match (&self.extent, before) {
+                (Some(extent), Some(before)) if !before.finished => {
+                    extent.wait_for(|now| (*now != before).then_some(())).await;
                 }
                 _ => return Ok(None),
             }
