@@ -258,6 +258,7 @@ impl Engine {
         let (commands, from_people) = mpsc::channel(MAILBOX_MAX);
         let doubts = Doubts::default();
         let clock: Clock = self.bindings.get(DEFAULT).expect("because every engine has one");
+        let owner: Owner = self.bindings.get(DEFAULT).expect("because every engine has one");
         let env = Env {
             store: self.store.clone(),
             events: events.clone(),
@@ -309,7 +310,8 @@ impl Engine {
         };
         let (store, log_rules) = (self.store, self.log_rules);
         let status = statuses;
-        let handle = Handle { commands, events, status, tally, evaluation, done, store, guard, log_rules };
+        let handle =
+            Handle { commands, events, status, tally, evaluation, done, store, owner, guard, log_rules };
         Ok((handle, run))
     }
 

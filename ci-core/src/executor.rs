@@ -3,7 +3,7 @@
 //! *submitted → running → ended → released.* An executor keeps what it was given, under the job's name, until it is
 //! released: the process that submitted it may die at any moment, and the next one finds the work by
 //! [`Executor::adopt`], reads its output from where the log ends, and learns its true exit. Work that nobody
-//! releases stays; whoever owns the executor sweeps what belongs to no open job.
+//! releases stays; whoever owns the executor sweeps what belongs to no unfinished job.
 //!
 //! Work has no network. There is none that could be given to strangers' code without a rule in the host's firewall: in a
 //! bridge, also in one that leads nowhere, the host has an address, by which everything is reached that listens on all of
@@ -214,10 +214,17 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     fn release<'a>(&'a self, id: &'a WorkId) -> BoxFuture<'a, Result<(), OpError>>;
 
     /// Finds the work of a job that an earlier process submitted. What the executor itself has ended since, and nobody saw,
-    /// is not found: it is to be submitted again.
+    /// is not found: it is to be submitted again. What was submitted and has not begun yet is begun.
     ///
     /// # Errors
     ///
-    /// When the executor can't be asked.
+    /// When the executor can't be asked, or can't begin it: nothing is left of it then, as after [`Executor::submit`].
     fn adopt<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<Option<WorkId>, OpError>>;
+
+    /// Finds whatever was submitted for a job, by whom ever, and [releases](Executor::release) it. Nothing is begun for that.
+    ///
+    /// # Errors
+    ///
+    /// When it may still be there.
+    fn discard<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<(), OpError>>;
 }

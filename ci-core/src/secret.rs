@@ -73,6 +73,17 @@ impl Secret {
         }
     }
 
+    /// One of which only the name is known. What asks for it by its name is told of in plans, with all that it is for; but
+    /// nothing is [given](Secrets::named) it, and nothing can be masked.
+    pub fn stand_in(name: impl Into<String>) -> Self {
+        // No other has no bytes.
+        Self { name: name.into().into(), bytes: Arc::default(), scopes: Arc::default() }
+    }
+
+    fn is_stand_in(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// The same secret, to be used in these places only; everywhere, if there are none. It is masked wherever it turns up.
     #[must_use]
     pub fn only(self, scopes: impl IntoIterator<Item = Scope>) -> Self {

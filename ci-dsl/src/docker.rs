@@ -25,11 +25,12 @@ use self::op::pull::Pull;
 pub use self::op::pull::Pulled;
 pub use self::op::push::Pushed;
 use self::op::push::{Push, PushedImage};
-use self::op::run::{Run, RunKey};
+use self::op::run::Run;
 pub use self::op::service::{Deployed, NewService, Watching};
 use self::op::service::{Update, Wanted};
 pub use self::probe::Probe;
 pub use self::reference::{BadReference, Digest, ImageId, Pinned, Reference};
+pub use self::sweeper::Sweeper;
 use crate::artifacts::Artifact;
 use crate::git::Commit;
 
@@ -51,6 +52,7 @@ pub mod push;
 pub mod reference;
 pub mod run;
 pub mod service;
+mod sweeper;
 pub mod tag;
 mod tail;
 
@@ -116,6 +118,11 @@ impl Dockerfile {
     pub fn secret(mut self, id: impl Into<String>, name: impl Into<String>) -> Self {
         self.secrets.insert(id.into(), name.into());
         self
+    }
+
+    /// The names of the secrets that its steps may mount.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.values().map(String::as_str)
     }
 
     /// Builds for this platform (`linux/arm64`) instead of the engine's own.
@@ -346,7 +353,8 @@ impl On {
 
     /// Runs a command in a container of each image; done when it exits with 0. The command is an argument vector: no
     /// shell reads it. It has no network and no privileges, whoever it is, and no more than its [limits](On::within); what it
-    /// writes goes with the container.
+    /// writes goes with the container. A command that holds a secret of the engine is refused: it would be written down. A container that could not be removed when its job ended is
+    /// the business of a [`Sweeper`].
     pub fn run<A: Into<String>>(
         &self,
         image: &Current<Built>,
@@ -354,11 +362,8 @@ impl On {
     ) -> Current<()> {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
         let (label, limits) = (format!("run {}", command.join(" ")), self.limits);
-        build_with(image, self.engine.as_str(), label, move |op: &Run, image: &Built| RunKey {
-            context: op.context().to_owned(),
-            image: image.id.clone(),
-            command: command.clone(),
-            limits,
+        try_build_with(image, self.engine.as_str(), label, move |op: &Run, image: &Built| {
+            op.key(image, &command, limits)
         })
     }
 
@@ -370,11 +375,8 @@ impl On {
     ) -> Current<String> {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
         let (label, limits) = (format!("pread {}", command.join(" ")), self.limits);
-        build_with(image, self.engine.as_str(), label, move |op: &Pread, image: &Built| RunKey {
-            context: op.context().to_owned(),
-            image: image.id.clone(),
-            command: command.clone(),
-            limits,
+        try_build_with(image, self.engine.as_str(), label, move |op: &Pread, image: &Built| {
+            op.key(image, &command, limits)
         })
     }
 
@@ -394,14 +396,8 @@ impl On {
         let path = ArtifactPath::parse(path)?;
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
         let (label, limits) = (format!("{path} of {}", command.join(" ")), self.limits);
-        Ok(build_with(image, self.engine.as_str(), label, move |op: &Leave, image: &Built| LeaveKey {
-            run: RunKey {
-                context: op.context().to_owned(),
-                image: image.id.clone(),
-                command: command.clone(),
-                limits,
-            },
-            path: path.clone(),
+        Ok(try_build_with(image, self.engine.as_str(), label, move |op: &Leave, image: &Built| {
+            Ok(LeaveKey { run: op.key(image, &command, limits)?, path: path.clone() })
         }))
     }
 

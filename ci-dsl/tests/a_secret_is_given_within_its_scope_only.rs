@@ -1,6 +1,7 @@
 //! A build may have a secret where the secret's scope says so. Where not, and where there is no such secret, or a build
-//! argument holds one, nothing is built and nothing is written down: it is an error that says what to do.
+//! argument or a command holds one, nothing is done and nothing is written down: it is an error that says what to do.
 
+use ci_core::current::constant;
 use ci_core::secret::{Scope, Secret};
 use ci_core::testing::{Driven, drive_with};
 use ci_core::{Current, Engine};
@@ -88,4 +89,34 @@ fn a_build_argument_that_holds_one_is_refused_and_told_what_to_do_instead() {
         );
         assert!(!said.contains(&value), "{said}");
     }
+}
+
+#[test]
+fn a_command_that_holds_one_is_refused_and_shown_nowhere() {
+    type Run = fn(&Current<docker::Built>, [String; 2]) -> Current<()>;
+    let runs: [Run; 3] = [
+        |image, command| docker::run(image, command),
+        |image, command| docker::pread(image, command).ignore(),
+        |image, command| docker::artifact(image, command, "/out").expect("it may be there").ignore(),
+    ];
+    let header = format!("Authorization: {TOKEN}");
+    for run in runs {
+        let command = ["/site".to_owned(), header.clone()];
+        let commit = testing::commit(SITE, "live", "1a2b3c4d");
+        let image = constant(testing::built(&commit));
+        let t = drive_with(outfit, || run(&image, command));
+        let said = t.outcome();
+        assert!(said.contains("the command holds a secret") && said.contains(".secret("), "{said}");
+        assert_eq!(t.trace().len(), 0, "nothing is asked");
+        let shown = format!("{said}{:?}", t.snapshot());
+        assert!(shown.contains("Authorization: ***") && !shown.contains(TOKEN), "{shown}");
+    }
+    // Also one that has a space, where the command is cut.
+    let spaced = |engine: Engine| {
+        let secret = Secret::new("phrase", "correct horse").expect("it is long enough");
+        testing::clients(engine).with_secret(&secret).expect("there is room")
+    };
+    let image = constant(testing::built(&testing::commit(SITE, "live", "1a2b3c4d")));
+    let t = drive_with(spaced, || docker::run(&image, ["say", "correct", "horse"]));
+    assert!(t.outcome().contains("the command holds a secret"), "{}", t.outcome());
 }

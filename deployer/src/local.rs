@@ -60,8 +60,6 @@ fn settings(options: &Options, state: Option<PathBuf>) -> anyhow::Result<Setting
         anonymous: true,
         listen: options.listen.map_or(Some(ANY_FREE_PORT), |Listen(listen)| listen),
         public_url: None,
-        // They are of the machine that the settings are for.
-        secrets: std::collections::BTreeMap::new(),
         ..told
     };
     options.guarding.apply(&mut settings)?;
@@ -126,12 +124,22 @@ fn introduce(
             "After {seconds} s everything starts by itself, unless you set the level (deployer confirm) before."
         ));
     }
+    if let Some(said) = of_secrets(entries) {
+        terminal::say(terminal::plain(&said));
+    }
     terminal::say(format_args!("Engines: {}", terminal::plain(&engines(settings, entries)?)));
     terminal::say(format_args!("State: {}", deployer.state().display()));
     if let Some(link) = deployer.link() {
         terminal::say(format_args!("Pages: {link}"));
     }
     Ok(())
+}
+
+/// What becomes of builds that are given secrets, which are of the machine that the settings are for.
+fn of_secrets(entries: &[Repo]) -> Option<String> {
+    let named: Vec<_> = table::secrets(entries).into_iter().collect();
+    let named = Some(named.join(", ")).filter(|named| !named.is_empty())?;
+    Some(format!("Secrets are not read: a build that is given one fails if you approve it ({named})."))
 }
 
 /// Where what is approved is done: `local (unix:///var/run/docker.sock), toxis (tcp://toxis:2375)`.
@@ -231,6 +239,15 @@ mod tests {
         let named = |service| engines(&settings, &on(service)).unwrap();
         assert_eq!(named(service("web")), "local (unix:///x)");
         assert_eq!(named(context("toxis").service("web")), "local (unix:///x), toxis (tcp://toxis:2375)");
+    }
+
+    #[test]
+    fn the_secrets_are_named_that_builds_will_miss() {
+        use crate::prelude::*;
+        let with = |how: crate::table::Dockerfile| [repo("/srv/site").docker(how)];
+        assert_eq!(of_secrets(&with(dockerfile("D"))), None);
+        let said = of_secrets(&with(dockerfile("D").secret("npm", "npm-token").secret("hub", "hub-token")));
+        assert!(said.unwrap().ends_with("(hub-token, npm-token)."));
     }
 
     #[test]

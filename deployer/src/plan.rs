@@ -40,6 +40,8 @@ pub struct Plan {
     registry: Option<String>,
     /// Whether a deployer runs with this state directory.
     running: bool,
+    /// Secrets that can't be read here. What asks for them is planned all the same: their values change no plan.
+    missing_secrets: Vec<Trouble>,
     /// What was begun and has no end yet, and no entry asks for now.
     begun: Vec<Begun>,
     entries: Vec<Entry>,
@@ -83,11 +85,12 @@ async fn foresee(settings: &Settings, table: &[Repo], only: Option<&str>) -> any
         (None, None) => None,
     };
     let git = Git::looking(&settings.state, settings.git()?)?;
-    let own = settings.clone();
-    let secrets = Secrets::default();
-    for secret in tokio::task::spawn_blocking(move || own.read_secrets()).await?? {
+    let (own, secrets) = (settings.clone(), Secrets::default());
+    let (at_hand, missing) = tokio::task::spawn_blocking(move || own.secrets_at_hand()).await?;
+    for secret in at_hand {
         secrets.add(&secret)?;
     }
+    let missing = missing.into_iter().map(|error| OpError::from(error).into()).collect();
     let mut clients = Bindings::new();
     clients.bind(DEFAULT, secrets);
     clients.bind(DEFAULT, git.clone());
@@ -114,7 +117,7 @@ async fn foresee(settings: &Settings, table: &[Repo], only: Option<&str>) -> any
             .iter_mut()
             .for_each(|entry| entry.each_text(|text| *text = text.replace(NO_PORT_YET, "127.0.0.1:PORT")));
     }
-    Ok(Plan { registry, running, begun, entries })
+    Ok(Plan { registry, running, missing_secrets: missing, begun, entries })
 }
 
 impl Look {

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use ci_core::engine::Handle;
 use ci_core::event::Event;
 use ci_core::{Engine, OpError};
+use ci_dsl::docker::Sweeper;
 use ci_dsl::git::{Git, Poll, RepoUrl};
 use ci_dsl::registry::Registry;
 use tokio::sync::broadcast::Receiver;
@@ -59,6 +60,7 @@ pub struct Deployer {
     control: control::Server,
     release: Option<Release>,
     housekeeper: Housekeeper,
+    sweepers: Vec<Sweeper>,
 }
 
 impl Deployer {
@@ -73,8 +75,8 @@ impl Deployer {
         let pipeline = table::lower(table)?;
         settings.check_contexts(table)?;
         settings.check_registry()?;
-        let own = settings.clone();
-        let secrets = tokio::task::spawn_blocking(move || own.read_secrets()).await??;
+        let (own, named) = (settings.clone(), table::secrets(table));
+        let secrets = tokio::task::spawn_blocking(move || own.read_secrets(&named)).await??;
         let state = settings.state.clone();
         let engine = tokio::task::spawn_blocking(move || Engine::open(&state)).await??;
         // Logs, mirrors and images are nobody else's, even if somebody made the directory for us.
@@ -136,6 +138,8 @@ impl Deployer {
             None => None,
         };
         let housekeeper = Housekeeper::start(tidier);
+        let sweepers = settings.engines()?.into_iter().map(|(_, docker)| Sweeper::start(&engine, docker));
+        let sweepers = sweepers.collect();
         Ok(Self {
             engine,
             registry,
@@ -146,6 +150,7 @@ impl Deployer {
             control,
             release,
             housekeeper,
+            sweepers,
         })
     }
 
@@ -181,6 +186,7 @@ impl Deployer {
         drop(self.control);
         drop(self.release);
         drop(self.housekeeper);
+        drop(self.sweepers);
         self.engine.stop().await;
         if let Some(pages) = self.pages {
             pages.stop().await;

@@ -1,6 +1,6 @@
 //! What the program was told: a file, overridden by flags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ci_core::logs::Keep;
-use ci_core::secret::{Scope, Secret, Source};
+use ci_core::secret::{Scope, Secret, SecretError, Source};
 use ci_core::{DEFAULT, Level, OpError};
 use ci_dsl::docker::{Docker, DockerHost, Limits};
 use ci_dsl::git::{GitOptions, RefName, RepoUrl};
@@ -34,7 +34,8 @@ pub struct Settings {
     pub confirm: Option<Level>,
     /// After this time nothing waits for a person any more, unless somebody set the level before.
     pub confirm_auto_release: Option<Duration>,
-    /// Whether repositories are read as a stranger would: no `.netrc`, no ssh key, no ssh agent.
+    /// Whether repositories are read as a stranger would: no `.netrc`, no ssh key, no ssh agent; and of secrets there are
+    /// only the names.
     pub anonymous: bool,
     /// The engine that builds, and runs what names no context: `unix:///var/run/docker.sock`. `None` takes
     /// `DOCKER_HOST`, else the usual socket.
@@ -71,6 +72,18 @@ pub struct SecretSetting {
     pub source: Source,
     /// Which commits' builds may have it; all, if none is named.
     pub only: Vec<Scope>,
+}
+
+impl SecretSetting {
+    fn read(&self, name: &str) -> Result<Secret, SecretError> {
+        let secret = self.source.load(name, |variable| std::env::var_os(variable))?;
+        Ok(secret.only(self.only.clone()))
+    }
+
+    /// Its name, and whose it is.
+    fn stand_in(&self, name: &str) -> Secret {
+        Secret::stand_in(name).only(self.only.clone())
+    }
 }
 
 /// The file's form. Every field may be left out.
@@ -259,17 +272,33 @@ impl Settings {
         })
     }
 
-    /// Reads the secrets. Blocks.
+    /// Reads the secrets. For an [anonymous](Self::anonymous) reader there are only their names, and those of others that a
+    /// table names. Blocks.
     ///
     /// # Errors
     ///
     /// The first that can't be had, with what to do. No secret is told.
-    pub(crate) fn read_secrets(&self) -> anyhow::Result<Vec<Secret>> {
-        let read = self.secrets.iter().map(|(name, SecretSetting { source, only })| {
-            let secret = source.load(name.as_str(), |variable| std::env::var_os(variable));
-            Ok(secret.map_err(OpError::from)?.only(only.clone()))
-        });
+    pub(crate) fn read_secrets(&self, named: &BTreeSet<String>) -> anyhow::Result<Vec<Secret>> {
+        if self.anonymous {
+            let told = self.secrets.iter().map(|(name, setting)| setting.stand_in(name));
+            let others = named.iter().filter(|name| !self.secrets.contains_key(*name));
+            return Ok(told.chain(others.map(Secret::stand_in)).collect());
+        }
+        let read =
+            self.secrets.iter().map(|(name, setting)| Ok(setting.read(name).map_err(OpError::from)?));
         read.collect()
+    }
+
+    /// Reads each secret by itself. Of one that can't be had there is the name, and why. Blocks.
+    pub(crate) fn secrets_at_hand(&self) -> (Vec<Secret>, Vec<SecretError>) {
+        let mut missing = Vec::new();
+        let read = self.secrets.iter().map(|(name, setting)| {
+            setting.read(name).unwrap_or_else(|error| {
+                missing.push(error);
+                setting.stand_in(name)
+            })
+        });
+        (read.collect(), missing)
     }
 
     /// The engine to use when none is named: `DOCKER_HOST`, else the usual socket.
@@ -482,20 +511,42 @@ mod tests {
             read(&format!("[secrets]\nhub = {{ file = {token:?} }}\nno = {{ env = 'NO_SUCH_VARIABLE' }}"))
                 .unwrap();
         assert_eq!(said.secrets["no"].source, Source::Environment("NO_SUCH_VARIABLE".to_owned()));
-        let missing = said.read_secrets().unwrap_err();
+        let none = BTreeSet::new();
+        let missing = said.read_secrets(&none).unwrap_err();
         let hint = missing.downcast_ref::<OpError>().and_then(OpError::hint).unwrap();
         assert!(missing.to_string().contains("hub") && hint.contains("write it to"), "{missing}: {hint}");
         std::fs::write(&token, "hunter2\n").unwrap();
-        let missing = said.read_secrets().unwrap_err().to_string();
+        let missing = said.read_secrets(&none).unwrap_err().to_string();
         assert!(missing.contains("NO_SUCH_VARIABLE") && !missing.contains("hunter2"), "{missing}");
         let hub = said.secrets["hub"].clone();
         let there = Settings { secrets: [("hub".to_owned(), hub)].into(), ..said };
-        assert_eq!(there.read_secrets().unwrap()[0].expose(), b"hunter2");
+        assert_eq!(there.read_secrets(&none).unwrap()[0].expose(), b"hunter2");
         for itself in ["'hunter2'", "{ hunter2 = 'x' }", "{ file = 'x', hunter2 = 'y' }"] {
             let wrong = read(&format!("[secrets]\nhub = {itself}")).unwrap_err().to_string();
             assert!(wrong.contains("line 2") && wrong.contains("{ file = "), "{wrong}");
             assert!(!wrong.contains("hunter2"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn where_a_secret_can_not_be_read_there_is_its_name_and_whose_it_is() {
+        let only = "only = [{ repo = '/srv/site', branch = 'live' }]";
+        let said = read(&format!("[secrets]\nhub = {{ env = 'NO_SUCH_VARIABLE', {only} }}")).unwrap();
+        let names_only = |given: &[Secret]| {
+            let secrets = ci_core::secret::Secrets::default();
+            given.iter().for_each(|secret| secrets.add(secret).unwrap());
+            secrets.permit("hub", "/srv/site", "refs/heads/live").unwrap();
+            secrets.permit("hub", "/srv/site", "refs/heads/other").unwrap_err();
+            let refused = secrets.named("hub").unwrap_err().to_string();
+            assert_eq!(refused, "the secret hub is not here, only its name is");
+            (secrets.text("whatever a text says").into_owned(), secrets.permit("npm", "/x", "y").is_ok())
+        };
+        let (at_hand, missing) = said.secrets_at_hand();
+        assert!(missing.len() == 1 && missing[0].to_string().contains("NO_SUCH_VARIABLE"), "{missing:?}");
+        assert_eq!(names_only(&at_hand), ("whatever a text says".to_owned(), false));
+        let stranger = Settings { anonymous: true, ..said };
+        let given = stranger.read_secrets(&["npm".to_owned()].into()).unwrap();
+        assert_eq!(names_only(&given), ("whatever a text says".to_owned(), true));
     }
 
     #[test]

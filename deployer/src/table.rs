@@ -2,7 +2,7 @@
 //!
 //! A table is data: it can be listed and checked before anything runs. [`crate::table::lower()`] makes currents of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ci_dsl::docker;
@@ -29,6 +29,12 @@ pub(crate) fn contexts(table: &[Repo]) -> BTreeMap<&str, &str> {
         contexts.entry(&*service.context).or_insert(&*service.name);
     }
     contexts
+}
+
+/// The names of the secrets that a table gives to builds.
+pub(crate) fn secrets(table: &[Repo]) -> BTreeSet<String> {
+    let dockers = table.iter().flat_map(|repo| &repo.dockers);
+    dockers.flat_map(|docker| docker.build.secrets()).map(str::to_owned).collect()
 }
 
 /// A repository by its git URL (`https://…`, `ssh://…`, `user@host:path`) or its path on this machine, bare or not. A

@@ -13,12 +13,13 @@ use super::home::{HomeNo, Homes};
 use super::sweep::Sweep;
 use super::tally::{Counted, Tally};
 use super::{Described, Label, Outcome, Value, Wake};
-use crate::bindings::{Bindings, Unbound};
+use crate::bindings::{Bindings, DEFAULT, Unbound};
 use crate::cache::Cache;
 use crate::doubt::Doubts;
 use crate::error::OpError;
 use crate::incr::{Compute, Graph, Id, Node};
 use crate::monitor::Monitors;
+use crate::secret::Secrets;
 
 /// What nodes reach while they are computed.
 pub struct World {
@@ -37,6 +38,11 @@ pub struct World {
 }
 
 impl World {
+    /// What is told to nobody.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.bindings.get(DEFAULT).unwrap_or_default()
+    }
+
     pub(crate) fn new(cache: Cache, monitors: Monitors, doubts: Doubts, bindings: Bindings) -> Self {
         Self {
             cache,

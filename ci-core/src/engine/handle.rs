@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Evaluation, NodeKind, NodeState, NodeView, Snapshot, StageView};
+use super::{Evaluation, NodeKind, NodeState, NodeView, Owner, Snapshot, StageView};
 use crate::cache::{Guard, LiveJob, Refused, Reply, UnderWay};
 use crate::current::{Counts, Pending, Tally};
 use crate::event::{Event, Events, Phase};
@@ -38,6 +38,7 @@ pub struct Handle {
     pub(super) tally: Tally,
     pub(super) done: Arc<watch::Sender<bool>>,
     pub(super) store: Store,
+    pub(super) owner: Owner,
     pub(super) guard: Guard,
     pub(super) log_rules: LogRules,
     pub(super) evaluation: Arc<Mutex<Evaluation>>,
@@ -98,6 +99,11 @@ impl Handle {
         self.tally.counts()
     }
 
+    /// Whose the things are that its jobs have on the outside.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
     /// Results and records.
     pub fn store(&self) -> &Store {
         &self.store
@@ -118,6 +124,18 @@ impl Handle {
     /// The jobs under way or waiting to be tried again, newest first.
     pub async fn live(&self) -> Vec<LiveJob> {
         self.ask(Command::Live).await.unwrap_or_default()
+    }
+
+    /// The jobs that have begun, now or in an earlier process, and are not over: what they have on the outside is in use.
+    /// `None`, when that can't be told: the engine has stopped.
+    pub async fn unfinished(&self) -> Option<Vec<JobId>> {
+        let store = self.store.clone();
+        let begun = tokio::task::spawn_blocking(move || store.open_intents()).await.ok()?;
+        // A store knows of no job when it is closed, which it is after the engine's last answer.
+        let live = self.ask(Command::Live).await?;
+        Some(
+            begun.into_iter().map(|open| open.intent.job).chain(live.into_iter().map(|job| job.id)).collect(),
+        )
     }
 
     /// A job under way or waiting to be tried again; `None` if it is done with, or there is none.

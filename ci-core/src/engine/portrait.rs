@@ -1,4 +1,4 @@
-//! From the live graph to a snapshot.
+//! From the live graph to a snapshot. What a pipeline calls its nodes is told without secrets, as whatever leaves the engine.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -214,6 +214,8 @@ impl Hasher for Fnv {
 pub(super) fn snapshot(graph: &Graph<World>, panicked: &Panicked, step: u64) -> Snapshot {
     let gallery = Gallery::of(graph);
     let world = graph.world();
+    let secrets = world.secrets();
+    let told = |text: &str| secrets.text(text).into_owned();
     let names = gallery.names();
     let nodes = gallery.sitters.iter().enumerate().map(|(at, Sitter { id, seen, group })| {
         let (mut job, mut would) = (None, None);
@@ -225,7 +227,7 @@ pub(super) fn snapshot(graph: &Graph<World>, panicked: &Panicked, step: u64) -> 
                     stale = world.cache.stale(instance).map(|failure| failure.to_string());
                     refreshing = world.cache.renewing(instance);
                 }
-                would = Some(stage.would.clone().unwrap_or_else(|| seen.label.to_string()));
+                would = Some(told(stage.would.as_deref().unwrap_or(&seen.label)));
             }
             Some(Work::Monitor(Some(instance))) => {
                 stale = world.monitors.stale(*instance).map(|failure| failure.to_string());
@@ -237,7 +239,7 @@ pub(super) fn snapshot(graph: &Graph<World>, panicked: &Panicked, step: u64) -> 
         NodeView {
             id: at,
             name: names[at],
-            label: seen.label.to_string(),
+            label: told(&seen.label),
             kind: seen.kind,
             hidden: seen.hidden,
             group: *group,
@@ -293,6 +295,7 @@ fn places(gallery: &Gallery, ids: &[Id]) -> Vec<usize> {
 
 pub(super) fn stages(graph: &Graph<World>, panicked: &Panicked) -> Vec<StageView> {
     let gallery = Gallery::of(graph);
+    let secrets = graph.world().secrets();
     let operations = gallery.sitters.iter().enumerate().filter_map(|(at, sitter)| match &sitter.seen.work {
         Some(Work::Stage(stage)) => Some((at, &sitter.seen, stage)),
         _ => None,
@@ -300,7 +303,7 @@ pub(super) fn stages(graph: &Graph<World>, panicked: &Panicked) -> Vec<StageView
     operations
         .map(|(at, seen, stage)| StageView {
             node: at,
-            label: seen.label.to_string(),
+            label: secrets.text(&seen.label).into_owned(),
             op: stage.op.to_string(),
             publishes: stage.publishes,
             place: stage.place.clone().map(|Place { key, name }| PlaceView { key, name: name.to_string() }),

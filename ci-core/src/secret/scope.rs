@@ -41,6 +41,12 @@ pub enum NotGiven {
         /// The names that there are, in order.
         known: Vec<String>,
     },
+    /// There is its name and nothing else: a [stand-in](Secret::stand_in).
+    #[error("the secret {name} is not here, only its name is")]
+    NameOnly {
+        /// What was asked for.
+        name: String,
+    },
     /// It is for others.
     #[error("the secret {name} is only for {}, not for {asked}", listed(scopes))]
     OutOfScope {
@@ -63,6 +69,7 @@ impl NotGiven {
             Self::Unknown { known, .. } => {
                 format!("give the engine one of that name; it has {}", known.join(", "))
             }
+            Self::NameOnly { .. } => "do it where the secret can be read".to_owned(),
             Self::OutOfScope { .. } => {
                 "widen the secret's scope, if what is made there may have it; else don't ask for it there"
                     .to_owned()

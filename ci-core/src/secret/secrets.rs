@@ -77,8 +77,12 @@ impl Secrets {
     ///
     /// [`TooManySecrets`]; those before are masked as they were.
     pub fn add(&self, secret: &Secret) -> Result<(), TooManySecrets> {
-        let mut forms = forms::of(secret.expose());
         let mut known = self.known();
+        if secret.is_stand_in() {
+            known.named.insert(secret.name().to_owned(), secret.clone());
+            return Ok(());
+        }
+        let mut forms = forms::of(secret.expose());
         forms.retain(|form| !known.forms.contains(form));
         let form_bytes = known.form_bytes + forms.iter().map(Vec::len).sum::<usize>();
         if form_bytes > Self::FORM_BYTES_MAX {
@@ -93,7 +97,7 @@ impl Secrets {
         Ok(())
     }
 
-    /// How many were added. It never gets less.
+    /// How many were added, without stand-ins. It never gets less.
     pub fn count(&self) -> usize {
         self.0.count.load(Ordering::Acquire)
     }
@@ -105,16 +109,23 @@ impl Secrets {
     ///
     /// [`NotGiven`].
     pub fn permit(&self, name: &str, repository: &str, reference: &str) -> Result<(), NotGiven> {
-        self.named(name)?.is_for(repository, reference)
+        self.known_as(name)?.is_for(repository, reference)
     }
 
     /// The secret of this name, wherever it may be used.
     ///
     /// # Errors
     ///
-    /// [`NotGiven::Unknown`].
+    /// [`NotGiven::Unknown`], [`NotGiven::NameOnly`].
     pub fn named(&self, name: &str) -> Result<Secret, NotGiven> {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.known_as(name)? {
+            secret if secret.is_stand_in() => Err(NotGiven::NameOnly { name: name.to_owned() }),
+            secret => Ok(secret),
+        }
+    }
+
+    fn known_as(&self, name: &str) -> Result<Secret, NotGiven> {
+        let known = self.known();
         known.named.get(name).cloned().ok_or_else(|| NotGiven::Unknown {
             name: name.to_owned(),
             known: known.named.keys().cloned().collect(),

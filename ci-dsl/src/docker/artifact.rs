@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::path::{Component, Path};
+use std::time::Duration;
 
 use ci_core::executor::{Executor, Output, Work, WorkId};
-use ci_core::{Job, OpError};
+use ci_core::{FailureKind, Job, OpError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,15 @@ use serde_json::Value as Json;
 
 use super::run::{Sink, again, start};
 use crate::artifacts::{Artifact, Artifacts};
+
+/// How long fetching, unpacking and syncing an artifact may take, all tries together: the largest at 1 MiB/s, and as long
+/// again for the disk.
+pub const KEEP_TIMEOUT: Duration = Duration::from_secs(2 * (Artifacts::BYTES_MAX >> 20));
+/// How often keeping it is tried while the machinery fails, as with a full disk: the work was done, and is not done again as
+/// long as its container is there.
+const KEEP_TRIES: u32 = 5;
+/// How long the first pause between two tries is. Each is three times as long as the one before: 40 s together.
+const KEEP_PAUSE: Duration = Duration::from_secs(1);
 
 /// An absolute path in a container that names something in a folder: `/src/dist`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +125,24 @@ struct Left<'a> {
     artifacts: &'a Artifacts,
 }
 
+impl Left<'_> {
+    async fn keep(&self, executor: &dyn Executor, work: &WorkId) -> Result<Artifact, OpError> {
+        let mut pause = KEEP_PAUSE;
+        for _ in 1..KEEP_TRIES {
+            match self.artifacts.keep(executor.files(work, self.path.as_str())).await {
+                // Not a word in the log: its length says how much of the output was read.
+                Err(error) if error.kind() != FailureKind::Permanent => {
+                    tracing::warn!(%work, %error, "an artifact can't be kept: trying again in {pause:?}");
+                }
+                result => return result,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 3;
+        }
+        self.artifacts.keep(executor.files(work, self.path.as_str())).await
+    }
+}
+
 impl Sink for Left<'_> {
     fn wants_all(&self) -> bool {
         false
@@ -130,7 +158,11 @@ impl Sink for Left<'_> {
         work: &'a WorkId,
     ) -> BoxFuture<'a, Result<String, OpError>> {
         async move {
-            let kept = self.artifacts.keep(executor.files(work, self.path.as_str())).await?;
+            let kept = tokio::time::timeout(KEEP_TIMEOUT, self.keep(executor, work)).await;
+            let kept = kept.unwrap_or_else(|_| {
+                Err(OpError::infrastructure(format!("the artifact is not kept after {KEEP_TIMEOUT:?}"))
+                    .with_hint("see what slows down the disk, or the way to the Docker engine"))
+            })?;
             serde_json::to_string(&kept)
                 .map_err(|e| OpError::infrastructure("the artifact can't be noted").with_source(e))
         }

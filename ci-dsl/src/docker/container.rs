@@ -5,16 +5,19 @@
 //!
 //! Races and their decisions:
 //!
-//! - *A crash between create and start*: adopting starts the container.
+//! - *A crash between create and start*: adopting starts the container; discarding removes it as it is.
 //! - *The engine goes away while the work runs*: we wait for it ([`Containers::ENGINE_ABSENT_MAX`]). Work that it took
 //!   down with it ended by a signal; that is the machinery's failure, not the work's. Work that ended by itself
 //!   meanwhile counts.
 //! - *The engine and we go away together*, as when the machine is started anew: nobody saw how the work ended. If it was by
 //!   a signal it is not found again, and so runs again.
-//! - *The time limit and the end of the work at the same moment*: what ran for the limit or longer timed out.
+//! - *The time limit and the end of the work at the same moment*: what was asked to stop timed out.
+//! - *A clock is set while the work runs*: a limit is counted by no clock that can be set, once somebody waits. Whoever
+//!   finds the work again asks the engine, which started it, how late it is there.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
@@ -28,7 +31,7 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 use ci_core::executor::{Executor, Exit, Output, Work, WorkId};
-use ci_core::{JobId, OpError};
+use ci_core::{JobId, OpError, Owner};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _};
@@ -89,26 +92,45 @@ impl Containers {
         Ok(Self { docker, owner: owner.to_owned() })
     }
 
+    /// An executor on `docker` for the jobs of one state directory.
+    pub(super) fn of(docker: Docker, owner: &Owner) -> Self {
+        Self::new(docker, owner.as_str()).expect("because an owner's id is made of the letters allowed here")
+    }
+
     /// The engine.
     pub fn docker(&self) -> &Docker {
         &self.docker
     }
 
-    /// Removes this owner's containers whose job is not in `open`, and says whose they were. Called when no attempt
-    /// is being submitted: at start, after the journal was read.
+    /// Removes this owner's containers whose job is over, and says whose they were.
+    ///
+    /// `unfinished` tells the jobs that are not; it is asked when the containers are known. So nothing is met that is
+    /// submitted meanwhile: a job is in the journal before its container is made. `None`, when that can't be told, removes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// When the engine does not do it; some may be gone.
-    pub async fn sweep(&self, open: &[JobId]) -> Result<Vec<String>, OpError> {
-        let mut removed = Vec::new();
-        for (id, job) in self.list(None).await? {
-            if !open.iter().any(|open| open.as_str() == job) {
-                self.remove(&id).await?;
-                removed.push(job);
+    /// The first that the engine says; what could be removed is gone.
+    pub async fn sweep(
+        &self,
+        unfinished: impl Future<Output = Option<Vec<JobId>>>,
+    ) -> Result<Vec<String>, OpError> {
+        let found = self.list(None).await?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(unfinished) = unfinished.await else { return Ok(Vec::new()) };
+        let (mut removed, mut failed) = (Vec::new(), None);
+        for (id, job) in found {
+            if unfinished.iter().any(|unfinished| unfinished.as_str() == job) {
+                continue;
+            }
+            match self.remove(&id).await {
+                Ok(()) => removed.push(job),
+                Err(error) => _ = failed.get_or_insert(error),
             }
         }
-        Ok(removed)
+        failed.map_or(Ok(removed), Err)
     }
 
     /// Ids and jobs of this owner's containers.
@@ -216,6 +238,15 @@ impl Containers {
         self.docker.call(&what, |engine| async move { engine.start_container(id.as_str(), None).await }).await
     }
 
+    /// Starts it, or leaves nothing of it: what can't be started would be taken for work that can be adopted.
+    async fn start_or_remove(&self, id: &WorkId) -> Result<(), OpError> {
+        let Err(error) = self.start(id).await else { return Ok(()) };
+        if let Err(left) = self.remove(id).await {
+            tracing::warn!(work = %id, error = %left, "a container that can't start can't be removed; it is swept");
+        }
+        Err(error)
+    }
+
     async fn remove(&self, id: &WorkId) -> Result<(), OpError> {
         let id = checked(id)?;
         let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
@@ -289,6 +320,17 @@ impl Containers {
         Ok((found, state, was_away))
     }
 
+    /// When it is to be stopped, as far as that can be told now: after what is left of its limit.
+    async fn deadline(
+        &self,
+        state: &ContainerState,
+        limit: Option<Duration>,
+    ) -> Result<Option<Instant>, ApiError> {
+        let Some(limit) = limit else { return Ok(None) };
+        let info = async { self.docker.engine().await?.info().await }.instrument(outside("info")).await?;
+        Ok(Instant::now().checked_add(limit.saturating_sub(age(state, info.system_time.as_deref()))))
+    }
+
     /// Waits for its end, and brings that about at its time limit.
     async fn wait(&self, id: &WorkId) -> Result<Exit, OpError> {
         let mut was_away = false;
@@ -301,11 +343,15 @@ impl Containers {
             if !is_alive(&state) {
                 return exit_of(&found, &state, limit.filter(|_| stopped_by_us), was_away);
             }
-            let until = *deadline.get_or_insert_with(|| {
-                let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(age(&state).min(limit)));
-                Instant::now().checked_add(left)
-            });
-            match self.wait_once(id, until).await {
+            let until = match deadline {
+                Some(until) => Ok(until),
+                None => self.deadline(&state, limit).await.inspect(|until| deadline = Some(*until)),
+            };
+            let waited = match until {
+                Ok(until) => self.wait_once(id, until).await,
+                Err(error) => Waited::Broken(error),
+            };
+            match waited {
                 Waited::Ended => {}
                 Waited::Late => {
                     stopped_by_us = true;
@@ -356,13 +402,7 @@ impl Executor for Containers {
     fn submit<'a>(&'a self, job: &'a JobId, work: &'a Work) -> BoxFuture<'a, Result<WorkId, OpError>> {
         async move {
             let id = self.create(job, work).await?;
-            if let Err(error) = self.start(&id).await {
-                // Left there, it would be taken for work that can be adopted.
-                if let Err(left) = self.remove(&id).await {
-                    tracing::warn!(work = %id, error = %left, "a container that can't start can't be removed");
-                }
-                return Err(error);
-            }
+            self.start_or_remove(&id).await?;
             Ok(id)
         }
         .boxed()
@@ -397,8 +437,18 @@ impl Executor for Containers {
                 self.remove(&id).await?;
                 return Ok(None);
             }
-            self.start(&id).await?;
+            self.start_or_remove(&id).await?;
             Ok(Some(id))
+        }
+        .boxed()
+    }
+
+    fn discard<'a>(&'a self, job: &'a JobId) -> BoxFuture<'a, Result<(), OpError>> {
+        async move {
+            for (id, _) in self.list(Some(job)).await? {
+                self.remove(&id).await?;
+            }
+            Ok(())
         }
         .boxed()
     }

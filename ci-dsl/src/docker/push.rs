@@ -28,8 +28,8 @@ pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3600);
 ///
 /// [`ci_core::FailureKind::Permanent`] when the image is not there, or the registry takes no such name;
 /// [`ci_core::FailureKind::Infrastructure`] when the registry can't be reached, hangs or refuses, which says nothing
-/// about the image; [`ci_core::FailureKind::Transient`] when somebody else moved the tag at the same time, or it is not
-/// done after [`TRANSFER_TIMEOUT`]. A push that failed may have moved the tag.
+/// about the image; [`ci_core::FailureKind::Transient`] when somebody else moved the tag or removed the image at the same
+/// time, or it is not done after [`TRANSFER_TIMEOUT`]. A push that failed may have moved the tag.
 pub async fn push(
     docker: &Docker,
     job: &Job,
@@ -53,7 +53,7 @@ pub async fn push(
         Ok(())
     };
     bounded(docker, job, &what, transfer).await.map_err(of_registry)?;
-    let pinned = resolve(docker, name, credentials).await.map_err(of_registry)?;
+    let pinned = asked_again(|| resolve(docker, name, credentials)).await.map_err(of_registry)?;
     if !known_digests(docker, image).await?.contains(&pinned) {
         return Err(OpError::transient(format!(
             "docker {what}: the registry holds {} now, another image",
@@ -63,6 +63,28 @@ pub async fn push(
     }
     job.say(format_args!("Pushed {name} as {pinned}"));
     Ok(pinned)
+}
+
+/// How often a registry is asked what it holds when something was just pushed to it. One that writes a tag in two steps can't
+/// read it in between, while another pushes.
+const READ_BACK_TRIES: u32 = 4;
+/// How long it is from one time to the next.
+const READ_BACK_PAUSE: Duration = Duration::from_millis(700);
+
+/// The first answer that is none of these errors that may pass within a moment, or the last.
+async fn asked_again<T, F>(mut ask: impl FnMut() -> F) -> Result<T, OpError>
+where
+    F: Future<Output = Result<T, OpError>>,
+{
+    for _ in 1..READ_BACK_TRIES {
+        match ask().await {
+            // Also what is told for good elsewhere: a tag that is half written may look like none.
+            Err(error) if error.kind() != FailureKind::Cancelled => tracing::debug!(%error, "asking again"),
+            answer => return answer,
+        }
+        tokio::time::sleep(READ_BACK_PAUSE).await;
+    }
+    ask().await
 }
 
 /// What `name` stands for in its registry now, as the engine sees it. Nothing is pulled.
@@ -226,16 +248,35 @@ async fn bounded(
 
 /// Every digest by which the engine knows the image to be in a registry.
 async fn known_digests(docker: &Docker, image: &ImageId) -> Result<Vec<Pinned>, OpError> {
-    let found = image::raw(docker, image.to_string()).await?;
-    let known = found.and_then(|image| image.repo_digests).unwrap_or_default();
+    let found = image::raw(docker, image.to_string()).await?.ok_or_else(|| {
+        OpError::transient(format!("docker push: the image {image} was removed from the engine meanwhile"))
+            .with_hint("see what prunes images there; it is built again when it is gone")
+    })?;
+    let known = found.repo_digests.unwrap_or_default();
     Ok(known.iter().filter_map(|known| known.parse().ok()).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
     use crate::docker::client::DockerHost;
     use crate::docker::failure;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_is_asked_again_for_two_seconds() {
+        let (mut asked, begun) = (0, tokio::time::Instant::now());
+        let torn = || OpError::infrastructure("500 Internal Server Error");
+        let answer = asked_again(|| {
+            asked += 1;
+            ready(if asked < READ_BACK_TRIES { Err(torn()) } else { Ok(asked) })
+        });
+        assert_eq!(answer.await.unwrap(), READ_BACK_TRIES);
+        let never = asked_again(|| ready(Err::<(), _>(torn()))).await;
+        assert_eq!(never.unwrap_err().kind(), FailureKind::Infrastructure);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn a_registry_is_waited_for_unless_it_will_never_take_the_name() {

@@ -7,7 +7,9 @@
 //! |---|---|---|
 //! | submit | the work, by the job's name | follows it from the beginning |
 //! | the first note | the work, and where in the log its output begins | follows it from where the log ends |
-//! | the second note | how it ended | says so; what was not released is swept |
+//! | the second note | how it ended | says so, and releases what is left |
+//!
+//! What can't be released then, since the executor is away, is [swept](super::Sweeper).
 //!
 //! From the first note to the end nothing but the work's output is added to the log: that is how the log's length
 //! says how much of it was read.
@@ -29,6 +31,8 @@ use super::tail::Tail;
 
 /// How long the output may still take after the work ended.
 pub const LOG_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long removing work may take whose end is known already.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs `work`, with its output in the job's log as it comes.
 ///
@@ -122,6 +126,7 @@ pub(super) async fn again(
         OpError::infrastructure("the note that says where the work runs can't be read").with_source(error)
     })?;
     if let Some(Note::Ended(result)) = noted {
+        release_what_is_left(executor, job).await;
         return result.map(Some).map_err(|failure| {
             let error = OpError::new(failure.kind, failure.message);
             failure.hint.into_iter().fold(error, OpError::with_hint)
@@ -180,7 +185,16 @@ async fn attend(
 
 async fn release(executor: &dyn Executor, id: &WorkId) {
     if let Err(error) = executor.release(id).await {
-        tracing::warn!(work = %id, %error, "work can't be removed; it is swept at the next start");
+        tracing::warn!(work = %id, %error, "work can't be removed; it is swept later");
+    }
+}
+
+/// After a process died between noting the end and releasing. The value is known: it waits for no executor that is slow.
+async fn release_what_is_left(executor: &dyn Executor, job: &Job) {
+    let discarded = tokio::time::timeout(DISCARD_TIMEOUT, executor.discard(job.id())).await;
+    let late = |_| Err(OpError::infrastructure(format!("not done after {DISCARD_TIMEOUT:?}")));
+    if let Err(error) = discarded.unwrap_or_else(late) {
+        tracing::warn!(job = %job.id(), %error, "ended work can't be removed; it is swept later");
     }
 }
 
@@ -267,6 +281,9 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// The exit code of what was killed: 128 + SIGKILL.
+const KILLED: i64 = 128 + 9;
+
 fn verdict(exit: Exit, tail: &Tail) -> Result<(), OpError> {
     if exit.is_success() {
         return Ok(());
@@ -276,6 +293,10 @@ fn verdict(exit: Exit, tail: &Tail) -> Result<(), OpError> {
         Cause::OutOfMemory(_) => failure.with_hint("raise the memory limit, or let it use less"),
         Cause::FileTooLarge(_) => failure.with_hint("raise the limit of a file's size, or let it write less"),
         Cause::TimedOut(_) => failure.with_hint("raise the time limit, or find out what it waits for"),
+        // The engine knows that it was for memory only if the kernel's word comes before the end does.
+        Cause::Exited if exit.code == KILLED => failure.with_hint(
+            "something killed it; if that was for memory, raise the memory limit, or let it use less",
+        ),
         Cause::Exited => failure,
     })
 }

@@ -36,12 +36,13 @@ async fn a_cancelled_build_leaves_no_process() {
 async fn a_build_that_takes_too_long_is_stopped_and_names_its_step() {
     let (docker, job, tag, marker) = (Docker::local(), TestJob::new(), Tagged::new(), unique());
     let dockerfile = format!("{BASE}RUN busybox sleep 600; echo {marker}\n");
-    let options = BuildOptions { timeout: Duration::from_secs(10), ..BuildOptions::new(tag.0.clone()) };
+    // Enough for the step to begin on a machine that does much else.
+    let options = BuildOptions { timeout: Duration::from_secs(30), ..BuildOptions::new(tag.0.clone()) };
     let context = stream(context(&dockerfile));
     let error =
         build(&docker, &job.job, &options, None, context, &Confided::default()).await.expect_err("too long");
     assert_eq!(error.kind(), FailureKind::Permanent);
-    assert!(error.message().starts_with("docker build: timed out after 10 s, at step ["), "{error}");
+    assert!(error.message().starts_with("docker build: timed out after 30 s, at step ["), "{error}");
     assert!(error.message().contains(&marker), "{error}");
     eventually("the step's processes are gone", || !runs_somewhere(&marker)).await;
 }

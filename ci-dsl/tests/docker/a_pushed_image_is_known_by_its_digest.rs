@@ -112,17 +112,22 @@ async fn two_pushes_to_one_tag_never_take_each_others_digest() {
     let (digest_one, digest_two) = (push_it(&one).await.unwrap(), push_it(&two).await.unwrap());
     let _at_the_end = [&digest_one, &digest_two].map(|digest| Tagged(digest.clone().into()));
     assert_ne!(digest_one, digest_two);
+    let mut done = 0;
     for _ in 0..10 {
         let (got_one, got_two) = tokio::join!(push_it(&one), push_it(&two));
         for (got, own) in [(got_one, &digest_one), (got_two, &digest_two)] {
             match got {
-                Ok(got) => assert_eq!(&got, own),
-                // This registry can't read a tag in the middle of another's write.
-                Err(error) if error.message().contains("500 Internal Server Error") => {
-                    assert_eq!(error.kind(), FailureKind::Infrastructure, "{error}");
+                Ok(got) => {
+                    assert_eq!(&got, own);
+                    done += 1;
+                }
+                // This registry can't always read a tag in the middle of another's write.
+                Err(error) if error.kind() == FailureKind::Infrastructure => {
+                    assert!(error.hint().is_some(), "{error}");
                 }
                 Err(error) => assert_eq!(error.kind(), FailureKind::Transient, "{error}"),
             }
         }
     }
+    assert!(done > 0, "one of them lands after the other");
 }

@@ -81,7 +81,7 @@ async fn submitting_twice_is_one_container_and_others_are_left_alone_by_a_sweep(
     assert_eq!(executor.left().len(), 2);
     assert_eq!(executor.containers.adopt(job.job.id()).await.unwrap().as_ref(), Some(&id));
 
-    let swept = executor.containers.sweep(&[other.job.id().clone()]).await.unwrap();
+    let swept = executor.containers.sweep(async { Some(vec![other.job.id().clone()]) }).await.unwrap();
     assert_eq!(swept, [job.job.id().as_str()]);
     assert_eq!(executor.left(), [kept.as_str()]);
     assert_eq!(neighbour.left(), [foreign.as_str()]);
@@ -104,6 +104,7 @@ async fn a_container_killed_by_somebody_else_is_told_with_the_signal() {
     let (result, ()) = tokio::join!(run(&executor.containers, &job.job, &work), killing);
     let error = result.expect_err("it was killed");
     assert!(error.message().starts_with("docker run: exit code 137 (signal 9)"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("if that was for memory")), "{error:?}");
 }
 
 /// The engine's own `logs --follow` loses them in one of ten runs as short as these.

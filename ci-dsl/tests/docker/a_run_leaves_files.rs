@@ -1,15 +1,21 @@
 //! What work leaves at a path is kept when it has succeeded, by its content; a client that died is no reason to lose it.
 
+use std::future::ready;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ci_core::executor::Executor as _;
-use ci_core::{FailureKind, OpError};
+use bytes::Bytes;
+use ci_core::executor::{Cause, Executor, Exit, Output, Work, WorkId};
+use ci_core::{FailureKind, JobId, OpError};
 use ci_dsl::artifacts::{Artifact, Artifacts};
 use ci_dsl::docker::ArtifactPath;
 use ci_dsl::docker::artifact::{artifact, resume};
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use tempfile::TempDir;
 
-use crate::support::{Base, TestContainers, TestJob, base, sh};
+use crate::support::{Base, TestContainers, TestJob, base, sh, tar, work};
 
 const MAKES: &str = "busybox mkdir -p /src/dist/sub && cd /src/dist && echo hello >sub/a && echo 'echo ran' >run && busybox chmod 755 run";
 
@@ -94,6 +100,68 @@ async fn a_client_that_died_is_no_reason_to_lose_it() {
     // It was never submitted.
     let job = TestJob::new();
     assert_eq!(resume(executor, &job.job, None, &dist(), &bench.artifacts).await.unwrap(), None);
+}
+
+/// Work that is done. The first times that its files are asked for, the machinery fails.
+#[derive(Debug)]
+struct Hindered {
+    fails: usize,
+    asked: AtomicUsize,
+    released: AtomicUsize,
+}
+
+impl Executor for Hindered {
+    fn submit<'a>(&'a self, _: &'a JobId, _: &'a Work) -> BoxFuture<'a, Result<WorkId, OpError>> {
+        ready(Ok(WorkId::new("it"))).boxed()
+    }
+
+    fn watch<'a>(&'a self, _: &'a WorkId) -> BoxFuture<'a, Result<Exit, OpError>> {
+        ready(Ok(Exit { code: 0, cause: Cause::Exited })).boxed()
+    }
+
+    fn logs<'a>(&'a self, _: &'a WorkId, _: u64) -> BoxStream<'a, Result<Output, OpError>> {
+        futures::stream::empty().boxed()
+    }
+
+    fn files<'a>(&'a self, _: &'a WorkId, _: &'a str) -> BoxStream<'a, Result<Bytes, OpError>> {
+        assert_eq!(self.released.load(Ordering::Relaxed), 0, "it is still there");
+        if self.asked.fetch_add(1, Ordering::Relaxed) < self.fails {
+            return futures::stream::iter([Err(OpError::infrastructure("the disk is full"))]).boxed();
+        }
+        futures::stream::iter([Ok(Bytes::from(tar(&[("a", b"hello\n")])))]).boxed()
+    }
+
+    fn cancel<'a>(&'a self, _: &'a WorkId) -> BoxFuture<'a, Result<(), OpError>> {
+        panic!("nobody asked for that")
+    }
+
+    fn release<'a>(&'a self, _: &'a WorkId) -> BoxFuture<'a, Result<(), OpError>> {
+        self.released.fetch_add(1, Ordering::Relaxed);
+        ready(Ok(())).boxed()
+    }
+
+    fn adopt<'a>(&'a self, _: &'a JobId) -> BoxFuture<'a, Result<Option<WorkId>, OpError>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn discard<'a>(&'a self, _: &'a JobId) -> BoxFuture<'a, Result<(), OpError>> {
+        ready(Ok(())).boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_done_is_not_lost_to_a_machinery_that_fails_for_a_moment() {
+    let state = TempDir::new().unwrap();
+    let artifacts = Artifacts::open(state.path()).await.unwrap();
+    let work = work(&format!("sha256:{}", "0".repeat(64)).parse().unwrap(), "true");
+    for (fails, is_kept) in [(1, true), (4, true), (usize::MAX, false)] {
+        let executor = Hindered { fails, asked: AtomicUsize::new(0), released: AtomicUsize::new(0) };
+        let kept = artifact(&executor, &TestJob::new().job, &work, &dist(), &artifacts).await;
+        assert_eq!(kept.as_ref().ok().map(|kept| kept.bytes), is_kept.then_some(6), "{kept:?}");
+        assert_eq!(kept.is_err_and(|error| error.kind() == FailureKind::Infrastructure), !is_kept);
+        assert_eq!(executor.released.load(Ordering::Relaxed), 1);
+        assert!(executor.asked.load(Ordering::Relaxed) <= 5, "it is given up");
+    }
 }
 
 #[test]

@@ -25,3 +25,4 @@ mod a_run_whose_engine_goes_away_is_tried_again;
 mod a_secret_is_mounted_and_left_nowhere;
 mod an_image_that_only_marks_keep_is_let_go;
 mod pread_gives_what_was_printed;
+mod what_jobs_that_are_over_have_left_is_swept;

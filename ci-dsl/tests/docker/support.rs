@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -208,7 +208,7 @@ impl TestContainers {
 impl Drop for TestContainers {
     fn drop(&mut self) {
         let containers = self.containers.clone();
-        last_rites(async move { containers.sweep(&[]).await });
+        last_rites(async move { containers.sweep(async { Some(Vec::new()) }).await });
     }
 }
 
@@ -274,38 +274,38 @@ impl Registry {
     /// With `htpasswd` it lets in whom that names.
     pub(crate) async fn start(htpasswd: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // A port that is free now may be taken in a moment: then the registry ends, and the next one is tried.
-        for _ in 0..10 {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = free.local_addr().unwrap().to_string();
-            drop(free);
-            let config = dir.path().join("config.yml");
-            std::fs::write(&config, Self::config(dir.path(), &address, htpasswd)).unwrap();
-            let mut child = Command::new("docker-registry")
-                .arg("serve")
-                .arg(&config)
-                .env_clear()
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("docker-registry is installed");
-            for _ in 0..300 {
-                if std::net::TcpStream::connect(&address).is_ok() && child.try_wait().unwrap().is_none() {
-                    return Self { child, address, dir };
+        let config = dir.path().join("config.yml");
+        std::fs::write(&config, Self::config(dir.path(), htpasswd)).unwrap();
+        let mut child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("docker-registry is installed");
+        let said = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // To the end, or it would wait for a reader.
+        std::thread::spawn(move || {
+            let mut tell = Some(tell);
+            for line in said.lines().map_while(Result::ok) {
+                let address =
+                    line.split_once("msg=\"listening on ").and_then(|(_, rest)| rest.split('"').next());
+                if let Some((address, tell)) = address.and_then(|address| Some((address, tell.take()?))) {
+                    tell.send(address.to_owned()).ok();
                 }
-                if child.try_wait().unwrap().is_some() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            child.kill().ok();
-            child.wait().ok();
-        }
-        panic!("no registry could be started");
+        });
+        let mut registry = Self { child, address: String::new(), dir };
+        let address = tokio::time::timeout(Duration::from_secs(60), told).await;
+        registry.address = address.expect("it says soon where it listens").expect("it has not ended");
+        registry
     }
 
-    fn config(dir: &Path, address: &str, htpasswd: Option<&str>) -> String {
+    /// On a port that the system chooses: another that was free a moment ago may be another test's.
+    fn config(dir: &Path, htpasswd: Option<&str>) -> String {
         let storage = dir.join("storage");
         let auth = htpasswd.map_or(String::new(), |line| {
             let path = dir.join("htpasswd");
@@ -313,8 +313,8 @@ impl Registry {
             format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", path.display())
         });
         format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  \
-             addr: {address}\n{auth}",
+            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  \
+             addr: 127.0.0.1:0\n{auth}",
             storage.display()
         )
     }

@@ -7,7 +7,7 @@ use ci_core::OpError;
 use ci_dsl::docker::service::{Evidence, resume, update};
 use futures::future::join_all;
 
-use crate::swarm::{Keeps, Notes, Swarm, TestJob, quick, with_swarm};
+use crate::swarm::{Keeps, Notes, PATIENCE, Swarm, TestJob, quick, with_swarm};
 
 /// Updates, dies at the given note, and goes on in a new process. Says whether it died at all.
 async fn crash_and_resume(
@@ -109,9 +109,12 @@ fn what_swarm_took_back_while_nobody_watched_is_not_posted_again() {
             _ = update(&swarm.api, &first.job, "web", &bad, &options) => panic!("it dies"),
             () = first.notes.hangs.notified() => {}
         }
-        while swarm.service("web").await["UpdateStatus"]["State"] != "rollback_completed" {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let taken_back = async {
+            while swarm.service("web").await["UpdateStatus"]["State"] != "rollback_completed" {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, taken_back).await.expect("Swarm takes it back");
 
         let second = TestJob::new(swarm);
         let handle = first.notes.last().expect("the intent is noted");

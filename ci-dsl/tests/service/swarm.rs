@@ -15,6 +15,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+/// How long a test waits for what comes within a moment, on a machine that does much else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
 /// An engine of the test's own.
 pub(crate) struct Swarm {
     pub(crate) api: Api,

@@ -1,9 +1,10 @@
 //! `deployer logs search` and `deployer housekeeping`.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use ci_core::JobId;
-use ci_core::logs::{Found, Hit, Query};
+use ci_core::logs::{self, Hit, Query};
 use clap::Args;
 
 use crate::control::Client;
@@ -11,7 +12,7 @@ use crate::housekeeping::{Thing, Tidied};
 use crate::terminal;
 
 /// How many lines are printed unless told otherwise.
-const LINES_DEFAULT: usize = 100;
+const LINES_DEFAULT: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
 /// What to look for.
 #[derive(Debug, Args)]
@@ -30,44 +31,68 @@ pub(super) struct Search {
     /// Only in logs of older jobs than this one
     #[arg(long, value_name = "JOB")]
     before: Option<JobId>,
-    /// How many lines
+    /// After how many lines no further log is looked into
     #[arg(long, default_value_t = LINES_DEFAULT)]
-    limit: usize,
+    limit: NonZeroUsize,
+}
+
+/// What was printed so far.
+#[derive(Default)]
+struct Printed {
+    lines: usize,
+    last: Option<JobId>,
+    of_last: usize,
+}
+
+impl Printed {
+    /// Prints a line, unless there are enough: what is found in one log is printed together.
+    fn add(&mut self, hit: Hit, limit: NonZeroUsize) -> ControlFlow<()> {
+        if self.last.as_ref() != Some(&hit.job) {
+            self.log_ends();
+            if self.lines >= limit.get() {
+                return ControlFlow::Break(());
+            }
+            (self.last, self.of_last) = (Some(hit.job.clone()), 0);
+        }
+        terminal::say(format_args!("{}:{}: {}", hit.job, hit.line, terminal::plain(&hit.text)));
+        self.lines += 1;
+        self.of_last += 1;
+        ControlFlow::Continue(())
+    }
+
+    /// Of one log no more than so many lines are looked for.
+    fn log_ends(&self) {
+        if let Some(job) = self.last.as_ref().filter(|_| self.of_last >= logs::Search::HITS_OF_LOG) {
+            terminal::complain(format_args!("there may be more in that log: deployer log {job}"));
+        }
+    }
 }
 
 /// Goes on until all is searched or enough is found: then it says on standard error how to go on.
 pub(super) async fn search(client: &Client, wanted: Search) -> anyhow::Result<()> {
     let Search { text, regex, op, about, before, limit } = wanted;
     let mut query = Query { text, regex, op, about, before };
-    let (mut lines, mut last) = (0, None);
+    let mut printed = Printed::default();
     loop {
-        let tell = |hit: Hit| {
-            // What is found in one log is printed together.
-            if lines >= limit && last.as_ref() != Some(&hit.job) {
-                return ControlFlow::Break(());
+        let Some(found) = client.search(&query, |hit| printed.add(hit, limit)).await? else {
+            if let Some(last) = printed.last {
+                terminal::complain(format_args!("there is more; to go on: --before {last}"));
             }
-            terminal::say(format_args!("{}:{}: {}", hit.job, hit.line, terminal::plain(&hit.text)));
-            lines += 1;
-            last = Some(hit.job);
-            ControlFlow::Continue(())
-        };
-        let Some(Found { until, is_all, unreadable, is_cut, .. }) = client.search(&query, tell).await? else {
-            let last = last.map(String::from).unwrap_or_default();
-            terminal::complain(format_args!("there is more; to go on: --before {last}"));
             return Ok(());
         };
-        if unreadable > 0 {
-            terminal::complain(format_args!("{unreadable} logs can't be read"));
+        if found.unreadable > 0 {
+            terminal::complain(format_args!("{} logs can't be read", found.unreadable));
         }
-        if let Some(job) = until.as_ref().filter(|_| is_cut) {
+        if let Some(job) = found.until.as_ref().filter(|_| found.is_cut) {
             terminal::complain(format_args!(
                 "the log of {job} takes too long: it was not searched to its end"
             ));
         }
-        if is_all {
+        if found.is_all {
+            printed.log_ends();
             return Ok(());
         }
-        query.before = until;
+        query.before = found.until;
     }
 }
 

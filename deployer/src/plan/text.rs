@@ -51,6 +51,11 @@ impl Plan {
             lines.add(None, 0, "A deployer runs with this state: it may be doing some of this now.");
             lines.text.push('\n');
         }
+        if !self.missing_secrets.is_empty() {
+            lines.add(None, 0, "Not here are secrets that a deployer needs to start; this counts on them:");
+            self.missing_secrets.iter().for_each(|trouble| lines.trouble(2, trouble));
+            lines.text.push('\n');
+        }
         if !self.begun.is_empty() {
             lines.add(None, 0, "Begun before, and brought to its end or taken back:");
             for Begun { op, what, job } in &self.begun {

@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use ci_core::secret::Source;
+use deployer::SecretSetting;
 use deployer::prelude::*;
 
 use crate::support::{Bed, Planner, Site, settings};
@@ -52,6 +54,28 @@ fn each_entry_is_planned_whatever_the_others_need() {
     has(good, &["+ docker-service good on local", "+ Name: good"]);
     assert_eq!(sum, "8 steps to do, 3 entries with an error.");
     assert!(!bed.state().exists());
+}
+
+#[test]
+fn a_secret_that_is_not_here_is_told_and_hides_no_step() {
+    let bed = Bed::swarm();
+    let mut planner = Planner::of(&bed);
+    Site::at(&bed.site()).publish("one");
+    let mut settings = settings(&bed);
+    let source = Source::File(bed.home().join("no-such-token"));
+    settings.secrets.insert("hub-token".to_owned(), SecretSetting { source, only: Vec::new() });
+    let how = dockerfile("Dockerfile").secret("hub", "hub-token").deploy("live", "site:live", []);
+    let (plan, text) = planner.asks_for(&settings, &[repo(bed.site().to_string_lossy()).docker(how)]);
+    assert!(plan.has_changes() && !plan.has_errors(), "{text}");
+    for told in [
+        "the secret hub-token can't be read from ",
+        "hint: write it to ",
+        "+ docker-build ",
+        "+ docker-push ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(plan.json().unwrap().contains("\"missing_secrets\""));
 }
 
 #[test]

@@ -98,3 +98,21 @@ fn files_with(folder: &Path, text: &str) -> usize {
         })
         .sum()
 }
+
+#[test]
+fn whoever_has_only_its_name_builds_nothing_with_it() {
+    let bed = Bed::plain();
+    base_image(&bed.engine, "base");
+    let path = bed.site().to_string_lossy().into_owned();
+    let site = Site::at(&bed.site());
+    let commit =
+        site.commit_dockerfile("good", "FROM base\nRUN --mount=type=secret,id=hub cat /run/secrets/hub\n");
+    site.push(&commit);
+    // As `deployer local` has it, once the build is approved.
+    let settings = deployer::Settings { anonymous: true, ..settings(&bed) };
+    let how = dockerfile("Dockerfile").secret("hub", "hub-token");
+    let deployer = Library::start_with(&settings, &[repo(path).docker(how.deploy("live", "site:live", []))]);
+    let failed = bed.job_for("docker-build", &commit[..8], "failed (permanent)");
+    assert!(failed.state.contains("the secret hub-token is not here, only its name is"), "{failed:?}");
+    deployer.stops();
+}

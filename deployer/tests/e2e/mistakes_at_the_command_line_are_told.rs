@@ -22,6 +22,9 @@ fn mistakes_at_the_command_line_are_told() {
     for args in [
         &["jobs"][..],
         &["log", "x"],
+        &["logs", "search", "x"],
+        &["housekeeping"],
+        &["housekeeping", "--dry-run"],
         &["approve", "x"],
         &["cancel", "x"],
         &["rebuild", "x"],
@@ -56,6 +59,8 @@ fn mistakes_at_the_command_line_are_told() {
     refused(&["cancel", &build], 1, &["is over"]);
     refused(&["confirm", "nonsense"], 1, &["no such level: \"nonsense\"", "above-average"]);
     refused(&["jobs", "--limit", "many"], 2, &["--limit"]);
+    refused(&["logs", "search", "x", "--limit", "0"], 2, &["--limit"]);
+    refused(&["logs", "search", ""], 1, &["say what to look for"]);
     // A second one on the same state directory.
     refused(&["run"], 1, &["is in use", state]);
     refused(&["local"], 1, &[state, "perhaps the state of `deployer run`", "--state"]);

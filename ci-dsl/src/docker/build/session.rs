@@ -160,7 +160,8 @@ fn no_tokens() -> Status {
     Status::unavailable("tokens are not fetched here")
 }
 
-/// The engine asks every second whether anybody is there, and ends the build if not.
+/// The engine asks every second whether anybody is there. If not it closes the session, and the build goes on until its next
+/// question to us, which fails after 5 s.
 #[tonic::async_trait]
 impl Health for Answers {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;

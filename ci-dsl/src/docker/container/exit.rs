@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum};
+use ci_core::OpError;
 use ci_core::executor::{Cause, Exit};
-use ci_core::{OpError, clock};
 
 use super::{FILE_SIZE, TIMEOUT};
 
@@ -26,10 +26,13 @@ fn at_ms(stamp: Option<&str>) -> Option<u64> {
     u64::try_from(at.timestamp_millis()).ok().filter(|ms| *ms > 0)
 }
 
-/// How long it has been running, by the engine's clock and ours.
-pub(super) fn age(state: &ContainerState) -> Duration {
-    let started = at_ms(state.started_at.as_deref()).unwrap_or_else(clock::now_ms);
-    Duration::from_millis(clock::now_ms().saturating_sub(started))
+/// How long it has been running when the engine's clock says `engine_time`. Our own clock may be another. What can't be
+/// told is no time at all: who waits too long does less harm than who stops good work.
+pub(super) fn age(state: &ContainerState, engine_time: Option<&str>) -> Duration {
+    match (at_ms(state.started_at.as_deref()), at_ms(engine_time)) {
+        (Some(started), Some(now)) => Duration::from_millis(now.saturating_sub(started)),
+        _ => Duration::ZERO,
+    }
 }
 
 /// The exit code of what was killed for writing a file beyond its limit: 128 + SIGXFSZ.
@@ -44,6 +47,9 @@ fn file_limit(found: &ContainerInspectResponse) -> Option<u64> {
 
 /// How it ended, from what the engine still knows of it: the same whenever it is asked. Only that we stopped it, and that
 /// the engine was away, is known to those who saw it.
+///
+/// The engine's clock may be set while the work runs. So how long that took, by the clock, explains a failure, and makes
+/// none of a success.
 pub(super) fn exit_of(
     found: &ContainerInspectResponse,
     state: &ContainerState,
@@ -58,7 +64,7 @@ pub(super) fn exit_of(
         (Some(from), Some(to)) => Duration::from_millis(to.saturating_sub(from)),
         _ => Duration::ZERO,
     };
-    let limit = stopped_at_limit.or_else(|| time_limit(found).filter(|limit| ran >= *limit));
+    let limit = stopped_at_limit.or_else(|| time_limit(found).filter(|limit| code != 0 && ran >= *limit));
     let memory = found.host_config.as_ref().and_then(|host| host.memory).and_then(|m| u64::try_from(m).ok());
     let cause = match limit {
         Some(limit) => Cause::TimedOut(limit),
@@ -108,6 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn an_age_is_told_by_one_clock() {
+        let (_, state) = ended(0, 1, false);
+        for (now, expected) in [
+            (Some("2026-11-20T12:00:07.5Z"), Duration::from_secs(7)),
+            // It was set back.
+            (Some("2026-11-20T11:00:00Z"), Duration::ZERO),
+            (Some("soon"), Duration::ZERO),
+            (None, Duration::ZERO),
+        ] {
+            assert_eq!(age(&state, now), expected, "{now:?}");
+        }
+        assert_eq!(age(&ContainerState::default(), Some("2026-11-20T12:00:07.5Z")), Duration::ZERO);
+    }
+
+    #[test]
     fn an_end_has_one_cause() {
         let limit = Duration::from_secs(60);
         let us = Some(limit);
@@ -119,7 +140,9 @@ mod tests {
             (137, 1, true, None, true, Some(Cause::OutOfMemory(1 << 20))),
             (153, 1, false, None, true, Some(Cause::FileTooLarge(2 << 20))),
             (137, 60, false, None, false, Some(Cause::TimedOut(limit))),
-            (0, 61, false, None, false, Some(Cause::TimedOut(limit))),
+            // A clock was set; or we were late, and it was not.
+            (0, 61, false, None, false, Some(Cause::Exited)),
+            (0, 59, false, us, false, Some(Cause::TimedOut(limit))),
             (143, 59, false, us, false, Some(Cause::TimedOut(limit))),
             (137, 1, false, None, false, Some(Cause::Exited)),
             (137, 1, false, None, true, None),

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use ci_core::executor::Limits as WorkLimits;
 use ci_core::{Bind, Bindings, Builder, DEFAULT, Job, Level, OpError, OpId, Pool, Share, Unbound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::build::Built;
 use super::run::{Run, RunKey};
 use crate::artifacts::{Artifact, Artifacts};
 use crate::docker::artifact::{self, ArtifactPath};
@@ -31,8 +33,14 @@ pub(in crate::docker) struct Leave {
 }
 
 impl Leave {
-    pub(in crate::docker) fn context(&self) -> &str {
-        self.run.context()
+    /// See [`Run::key`].
+    pub(in crate::docker) fn key(
+        &self,
+        image: &Built,
+        command: &[String],
+        limits: WorkLimits,
+    ) -> Result<RunKey, OpError> {
+        self.run.key(image, command, limits)
     }
 }
 
@@ -61,8 +69,9 @@ impl Builder for Leave {
         self.run.share(&key.run)
     }
 
+    /// Work that has succeeded is not called late for what comes after it.
     fn timeout(&self, key: &LeaveKey) -> Duration {
-        self.run.timeout(&key.run)
+        self.run.timeout(&key.run).saturating_add(artifact::KEEP_TIMEOUT)
     }
 
     fn serves(&self, key: &LeaveKey) -> bool {

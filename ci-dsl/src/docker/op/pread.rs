@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use ci_core::executor::Limits as WorkLimits;
 use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Pool, Share, Unbound};
 use serde_json::Value as Json;
 
+use super::build::Built;
 use super::run::{Run, RunKey};
 use crate::docker::pread;
 
@@ -12,8 +14,14 @@ use crate::docker::pread;
 pub(in crate::docker) struct Pread(Run);
 
 impl Pread {
-    pub(in crate::docker) fn context(&self) -> &str {
-        self.0.context()
+    /// See [`Run::key`].
+    pub(in crate::docker) fn key(
+        &self,
+        image: &Built,
+        command: &[String],
+        limits: WorkLimits,
+    ) -> Result<RunKey, OpError> {
+        self.0.key(image, command, limits)
     }
 }
 

@@ -5,10 +5,12 @@ use std::fmt;
 use std::time::Duration;
 
 use ci_core::executor::{Executor as _, Limits as WorkLimits, Work};
-use ci_core::{Bind, Bindings, Builder, Job, Level, OpError, OpId, Owner, Pool, Share, Unbound};
+use ci_core::secret::Secrets;
+use ci_core::{Bind, Bindings, Builder, DEFAULT, Job, Level, OpError, OpId, Owner, Pool, Share, Unbound};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::build::Built;
 use super::limits::Limits;
 use crate::docker::container::Containers;
 use crate::docker::reference::ImageId;
@@ -24,6 +26,13 @@ pub(in crate::docker) struct RunKey {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(in crate::docker) limits: WorkLimits,
 }
+
+/// What may take its time besides the work itself: an engine that is away, the request to stop, the rest of the output, and
+/// calls to the engine before and after.
+const AROUND: Duration = Containers::ENGINE_ABSENT_MAX
+    .saturating_add(Containers::STOP_GRACE)
+    .saturating_add(run::LOG_DRAIN_TIMEOUT)
+    .saturating_add(Duration::from_secs(60));
 
 fn is_default(limits: &WorkLimits) -> bool {
     *limits == WorkLimits::default()
@@ -51,11 +60,40 @@ impl RunKey {
 pub(in crate::docker) struct Run {
     containers: Containers,
     limits: Limits,
+    secrets: Secrets,
 }
 
 impl Run {
-    pub(in crate::docker) fn context(&self) -> &str {
+    fn context(&self) -> &str {
         self.containers.docker().context()
+    }
+
+    /// # Errors
+    ///
+    /// When the command holds a secret: a key is written down, and shown.
+    pub(in crate::docker) fn key(
+        &self,
+        image: &Built,
+        command: &[String],
+        limits: WorkLimits,
+    ) -> Result<RunKey, OpError> {
+        // As it is shown, too: a secret may have spaces.
+        let is_told = |text: &str| self.secrets.text(text) != text;
+        if command.iter().any(|argument| is_told(argument)) || is_told(&command.join(" ")) {
+            return Err(OpError::permanent(
+                "docker run: the command holds a secret, and commands are written down and shown",
+            )
+            .with_hint(
+                "let a step of the image's build do what needs it, by `.secret(\"id\", \"name\")`: a command has no \
+                 network to use it with",
+            ));
+        }
+        Ok(RunKey {
+            context: self.context().to_owned(),
+            image: image.id.clone(),
+            command: command.to_vec(),
+            limits,
+        })
     }
 
     pub(super) fn containers(&self) -> &Containers {
@@ -65,15 +103,17 @@ impl Run {
 
 impl Bind for Containers {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
-        let (docker, owner) = (bindings.get(on)?, bindings.get::<Owner>(ci_core::DEFAULT)?);
-        Ok(Self::new(docker, owner.as_str())
-            .expect("because an owner's id is made of the letters allowed here"))
+        Ok(Self::of(bindings.get(on)?, &bindings.get::<Owner>(DEFAULT)?))
     }
 }
 
 impl Bind for Run {
     fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
-        Ok(Self { containers: Containers::bind(bindings, on)?, limits: bindings.get(on).unwrap_or_default() })
+        Ok(Self {
+            containers: Containers::bind(bindings, on)?,
+            limits: bindings.get(on).unwrap_or_default(),
+            secrets: bindings.get(DEFAULT).unwrap_or_default(),
+        })
     }
 }
 
@@ -97,9 +137,9 @@ impl Builder for Run {
         Share::of(key.image.to_string())
     }
 
-    /// Longer than the executor's own limit, which says more.
+    /// Longer than the executor's own limits, which say more.
     fn timeout(&self, key: &RunKey) -> Duration {
-        key.limits.timeout.saturating_add(Duration::from_secs(60))
+        key.limits.timeout.saturating_add(AROUND)
     }
 
     fn serves(&self, key: &RunKey) -> bool {
@@ -116,9 +156,6 @@ impl Builder for Run {
 
     /// Removes whatever the job left on its engine.
     async fn abandon(&self, job: &Job, _: &RunKey, _: Option<Json>) -> Result<(), OpError> {
-        match self.containers.adopt(job.id()).await? {
-            Some(work) => self.containers.release(&work).await,
-            None => Ok(()),
-        }
+        self.containers.discard(job.id()).await
     }
 }

@@ -12,7 +12,7 @@ use ci_core::Level;
 use ci_core::event::Phase;
 use ci_core::store::Disk;
 
-use crate::support::{Ci, World, pipeline};
+use crate::support::{Ci, PATIENCE, World, pipeline};
 
 #[derive(Default)]
 struct Filling(AtomicBool);
@@ -54,9 +54,12 @@ async fn on_a_full_disk_the_pages_stay_and_refuse_what_they_can_not_write() {
     assert!(page.contains("waits for you"), "it was not approved: {page}");
 
     disk.0.store(false, Ordering::SeqCst);
-    while ci.get("/").await.text.contains(banner) {
-        tokio::task::yield_now().await;
-    }
+    let gone = async {
+        while ci.get("/").await.text.contains(banner) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the banner goes when there is space again");
     assert_eq!(ci.post(&format!("/jobs/{put}/approve")).await.status, StatusCode::SEE_OTHER);
     ci.done().await;
     ci.engine.stop().await;

@@ -26,7 +26,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tower::ServiceExt as _;
 
 /// Longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The outside: one head, and what builds do.
 #[derive(Clone)]
@@ -408,6 +408,11 @@ pub(crate) struct Heard {
 impl Stream {
     /// The next event; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Heard> {
+        tokio::time::timeout(PATIENCE, self.heard()).await.expect("nothing comes")
+    }
+
+    /// Pings come again and again, so each of them is no sign of life: whoever waits for more bounds the whole wait.
+    async fn heard(&mut self) -> Option<Heard> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let mut heard = Heard::default();
@@ -429,19 +434,22 @@ impl Stream {
                 }
                 return Some(heard);
             }
-            let more = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("nothing comes")?;
+            let more = self.body.next().await?;
             self.read.push_str(std::str::from_utf8(&more.unwrap()).unwrap());
         }
     }
 
     /// The next event of this name.
     pub(crate) async fn named(&mut self, name: &str) -> Heard {
-        loop {
-            let heard = self.next().await.expect("the stream ended");
-            if heard.event == name {
-                return heard;
+        let heard = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let heard = self.heard().await.expect("the stream ended");
+                if heard.event == name {
+                    return heard;
+                }
             }
-        }
+        });
+        heard.await.unwrap_or_else(|_| panic!("no {name} comes"))
     }
 }
 
