@@ -54,6 +54,7 @@ use crate::ids::{JobId, KeyDigest};
 
 mod answer;
 mod backup;
+mod behind;
 mod check;
 mod compact;
 mod disk;
@@ -336,9 +337,9 @@ fn open_index(dir: &Path, journal: &Journal, paths: &IndexPaths, kept: Kept) -> 
     }
     let undamaged = journal.ledger.damages().is_empty();
     let brought_up_to_date = || {
-        let mut index = Index::open(&paths.folder)?;
+        let index = Index::open(&paths.folder)?;
         let meta: Meta = rows::read(&index, rows::META)?.unwrap_or_default();
-        journal.replay(meta.applied, &mut index, kept, |record| record)?;
+        journal.replay(meta.applied, &index, kept, |record| record)?;
         Ok::<_, IndexError>(index)
     };
     if clean.is_some() && undamaged {

@@ -1,10 +1,10 @@
 //! What a record means: which rows it changes. The one place that says so, for records just written, for replaying
 //! the journal into an empty index, and for finding out which records still matter.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::fence::{self, Attempt, Refusal};
@@ -45,22 +45,80 @@ impl From<IndexError> for NotApplied {
 /// Records applied over `base`, which stays as it is: the changes are taken out and committed by the caller.
 pub(super) struct Fold<'a> {
     base: &'a dyn Rows,
-    changes: Changes,
+    changes: BTreeMap<Vec<u8>, Change>,
     pub(super) meta: Meta,
     kept: Kept,
+}
+
+/// What becomes of a row. What is changed again and again is written once.
+#[derive(Clone)]
+enum Change {
+    Gone,
+    /// What it is the key of says all, or nothing more is said.
+    Bytes(Vec<u8>),
+    Job(Box<JobRow>),
+    Key(Box<KeyRow>),
+    Approval(Box<ApprovalRow>),
+}
+
+impl Change {
+    fn bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Gone => None,
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Job(row) => Some(rows::encode(&row)),
+            Self::Key(row) => Some(rows::encode(&row)),
+            Self::Approval(row) => Some(rows::encode(&row)),
+        }
+    }
+}
+
+/// What a row of that kind is among the changes.
+trait Changed: Clone + Serialize + DeserializeOwned {
+    fn change(self) -> Change;
+    fn of(change: &Change) -> Option<&Self>;
+}
+
+impl Changed for JobRow {
+    fn change(self) -> Change {
+        Change::Job(Box::new(self))
+    }
+
+    fn of(change: &Change) -> Option<&Self> {
+        if let Change::Job(row) = change { Some(row) } else { None }
+    }
+}
+
+impl Changed for KeyRow {
+    fn change(self) -> Change {
+        Change::Key(Box::new(self))
+    }
+
+    fn of(change: &Change) -> Option<&Self> {
+        if let Change::Key(row) = change { Some(row) } else { None }
+    }
+}
+
+impl Changed for ApprovalRow {
+    fn change(self) -> Change {
+        Change::Approval(Box::new(self))
+    }
+
+    fn of(change: &Change) -> Option<&Self> {
+        if let Change::Approval(row) = change { Some(row) } else { None }
+    }
 }
 
 impl<'a> Fold<'a> {
     pub(super) fn over(base: &'a dyn Rows, kept: Kept) -> Result<Self, IndexError> {
         let meta = rows::read(base, rows::META)?.unwrap_or_default();
-        Ok(Self { base, changes: Changes::new(), meta, kept })
+        Ok(Self { base, changes: BTreeMap::new(), meta, kept })
     }
 
     /// What the records applied so far change.
-    pub(super) fn into_changes(mut self) -> Changes {
-        let meta = self.meta.clone();
-        self.put(rows::META.to_vec(), &meta);
-        self.changes
+    pub(super) fn into_changes(self) -> Changes {
+        let rows = self.changes.into_iter().map(|(key, change)| (key, change.bytes()));
+        rows.chain([(rows::META.to_vec(), Some(rows::encode(&self.meta)))]).collect()
     }
 
     /// Applies one record, or leaves everything as it is. `sequence` grows from call to call.
@@ -82,8 +140,8 @@ impl<'a> Fold<'a> {
                     Some(older) => self.remove(rows::numbered(rows::OLD_APPROVALS, older.sequence)),
                     None => self.meta.approvals += 1,
                 }
-                self.put(key.clone(), &row);
-                self.changes.insert(rows::numbered(rows::OLD_APPROVALS, sequence), Some(key));
+                self.put(key.clone(), row);
+                self.changes.insert(rows::numbered(rows::OLD_APPROVALS, sequence), Change::Bytes(key));
                 self.drop_old_approvals()?;
             }
             Record::Invalidated(invalidated) => {
@@ -96,7 +154,7 @@ impl<'a> Fold<'a> {
                     self.list(rows::DECLINED, result);
                     let Invalidated { why, at_ms, serves, .. } = invalidated.clone();
                     row.declined = Some(Said { by: sequence, what: Declined { why, at_ms, serves } });
-                    self.put(key, &row);
+                    self.put(key, row);
                 }
             }
         }
@@ -113,10 +171,10 @@ impl<'a> Fold<'a> {
             self.take_the_place_of(&older, sequence, intent)?;
         }
         self.meta.epoch = intent.epoch;
-        self.put(key, &key_row);
+        self.put(key, key_row);
         let intent_said = Said { by: sequence, what: intent.clone() };
         let row = JobRow { intent: intent_said, handle: None, outcome: None, declined_by: None };
-        self.put(rows::job(&intent.job), &row);
+        self.put(rows::job(&intent.job), row);
         self.list(&rows::of_op(&intent.op), &intent.job);
         self.list(&rows::of_key(&intent.op, &intent.key), &intent.job);
         self.list(rows::OPEN, &intent.job);
@@ -150,7 +208,7 @@ impl<'a> Fold<'a> {
         fence::handle(&handle.job, attempt)?;
         if let Some(mut row) = row {
             row.handle = Some(Said { by: sequence, what: handle.handle.clone() });
-            self.put(rows::job(&handle.job), &row);
+            self.put(rows::job(&handle.job), row);
         }
         Ok(())
     }
@@ -184,7 +242,7 @@ impl<'a> Fold<'a> {
                 self.let_go_of(key_row.renewal.take())?;
             }
         }
-        self.put(key, &key_row);
+        self.put(key, key_row);
         self.finish(row, sequence, outcome.clone());
         self.meta.epoch = outcome.epoch;
         self.drop_old_jobs()?;
@@ -198,7 +256,7 @@ impl<'a> Fold<'a> {
             self.list(rows::FAILED, &id);
         }
         row.outcome = Some(Said { by: sequence, what: outcome });
-        self.put(rows::job(&id), &row);
+        self.put(rows::job(&id), row);
     }
 
     /// Its result counts again, or another does.
@@ -220,7 +278,7 @@ impl<'a> Fold<'a> {
     /// Jobs are dropped in the order in which they ended. So one that took another's place never goes before it,
     /// and what is left, replayed, says the same.
     fn make_droppable(&mut self, job: &JobId, ended: u64) {
-        self.changes.insert(rows::numbered(rows::OLD_JOBS, ended), Some(rows::job(job)));
+        self.changes.insert(rows::numbered(rows::OLD_JOBS, ended), Change::Bytes(rows::job(job)));
         self.meta.finished += 1;
     }
 
@@ -264,36 +322,27 @@ impl<'a> Fold<'a> {
         Ok((attempt, row))
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, IndexError> {
+    fn read<T: Changed>(&self, key: &[u8]) -> Result<Option<T>, IndexError> {
         match self.changes.get(key) {
-            Some(change) => change.as_ref().map(|value| rows::decode(key, value)).transpose(),
+            Some(change) => Ok(T::of(change).cloned()),
             None => rows::read(self.base, key),
         }
     }
 
     fn at_or_after(&self, prefix: &[u8], from: &[u8]) -> Result<Option<Row>, IndexError> {
-        let mut old = self.base.at_or_after(prefix, from)?;
-        while let Some((key, _)) = old.take_if(|(key, _)| self.changes.contains_key(key)) {
-            old = self.base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
-        }
-        let new = self
-            .changes
-            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .find_map(|(key, value)| Some((key.clone(), value.clone()?)));
-        Ok(old.into_iter().chain(new).min())
+        rows::first_over(self.base, &self.changes, |change| change.clone().bytes(), prefix, from)
     }
 
-    fn put(&mut self, key: Vec<u8>, row: &impl Serialize) {
-        self.changes.insert(key, Some(rows::encode(row)));
+    fn put(&mut self, key: Vec<u8>, row: impl Changed) {
+        self.changes.insert(key, row.change());
     }
 
     fn list(&mut self, prefix: &[u8], job: &JobId) {
-        self.changes.insert(rows::listed(prefix, job), Some(Vec::new()));
+        self.changes.insert(rows::listed(prefix, job), Change::Bytes(Vec::new()));
     }
 
     fn remove(&mut self, key: Vec<u8>) {
-        self.changes.insert(key, None);
+        self.changes.insert(key, Change::Gone);
     }
 }
 

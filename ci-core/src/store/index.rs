@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// The rows, wherever they are.
 pub(super) enum Index {
     Sled(sled::Db),
-    Memory(Memory),
+    Memory(RwLock<Memory>),
     Closed,
 }
 
@@ -76,35 +77,54 @@ impl Index {
         guarded(|| config.open()).map(Self::Sled)
     }
 
-    /// Makes all changes. After an error nothing can be asked: only some of them may have been made.
-    pub(super) fn commit(&mut self, changes: Changes) -> Result<(), IndexError> {
-        let made = match self {
+    /// An empty one.
+    pub(super) fn in_memory() -> Self {
+        Self::Memory(RwLock::default())
+    }
+
+    /// The rows of one that is in memory.
+    pub(super) fn into_memory(self) -> Result<Memory, IndexError> {
+        match self {
+            Self::Memory(rows) => Ok(rows.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            Self::Sled(_) | Self::Closed => Err(IndexError("it is not in memory".to_owned())),
+        }
+    }
+
+    /// [`Index::make`], and is closed after an error.
+    pub(super) fn commit(&mut self, changes: &Changes) -> Result<(), IndexError> {
+        let made = self.make(changes);
+        if made.is_err() {
+            // The error that counts is that of the changes.
+            let _ = self.shut();
+        }
+        made
+    }
+
+    /// Makes all changes. After an error nothing may be asked any more: only some of them may have been made.
+    pub(super) fn make(&self, changes: &Changes) -> Result<(), IndexError> {
+        match self {
             // One by one in the order of their keys: sled's own batches go by hash, which costs a sixth more in all.
             Self::Sled(db) => guarded(|| {
                 for (key, value) in changes {
                     match value {
-                        Some(value) => db.insert(key, value)?,
+                        Some(value) => db.insert(key, value.as_slice())?,
                         None => db.remove(key)?,
                     };
                 }
                 Ok(())
             }),
             Self::Memory(rows) => {
+                let mut rows = rows.write().unwrap_or_else(PoisonError::into_inner);
                 for (key, value) in changes {
                     match value {
-                        Some(value) => rows.insert(key, value),
-                        None => rows.remove(&key),
+                        Some(value) => rows.insert(key.clone(), value.clone()),
+                        None => rows.remove(key),
                     };
                 }
                 Ok(())
             }
             Self::Closed => Err(closed()),
-        };
-        if made.is_err() {
-            // The error that counts is that of the changes.
-            let _ = self.shut();
         }
-        made
     }
 
     /// Lets go of the files. Nothing can be asked afterwards.
@@ -137,6 +157,10 @@ fn closed() -> IndexError {
     IndexError("the index is closed".to_owned())
 }
 
+fn held(rows: &RwLock<Memory>) -> RwLockReadGuard<'_, Memory> {
+    rows.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// sled panics where others return an error.
 fn guarded<T>(act: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     match catch_unwind(AssertUnwindSafe(act)) {
@@ -150,7 +174,7 @@ impl Rows for Index {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         match self {
             Self::Sled(db) => Ok(guarded(|| db.get(key))?.map(|value| value.to_vec())),
-            Self::Memory(rows) => Rows::get(rows, key),
+            Self::Memory(rows) => Rows::get(&*held(rows), key),
             Self::Closed => Err(closed()),
         }
     }
@@ -161,7 +185,7 @@ impl Rows for Index {
                 let row = guarded(|| db.range(from..).next().transpose())?;
                 Ok(row.filter(|(key, _)| key.starts_with(prefix)).map(|(k, v)| (k.to_vec(), v.to_vec())))
             }
-            Self::Memory(rows) => rows.at_or_after(prefix, from),
+            Self::Memory(rows) => held(rows).at_or_after(prefix, from),
             Self::Closed => Err(closed()),
         }
     }
@@ -172,7 +196,7 @@ impl Rows for Index {
                 let row = guarded(|| db.range(..end).next_back().transpose())?;
                 Ok(row.filter(|(key, _)| key.starts_with(prefix)).map(|(k, v)| (k.to_vec(), v.to_vec())))
             }
-            Self::Memory(rows) => rows.before(prefix, end),
+            Self::Memory(rows) => held(rows).before(prefix, end),
             Self::Closed => Err(closed()),
         }
     }

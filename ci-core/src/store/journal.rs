@@ -11,7 +11,9 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
+use super::behind::Behind;
 use super::disk::{Disk, write_all_at};
 use super::error::{Damage, DamageKind, OpenError};
 use super::fold::{Fold, Kept, NotApplied};
@@ -277,7 +279,7 @@ impl Journal {
     pub(super) fn replay(
         &self,
         after: u64,
-        index: &mut Index,
+        index: &Index,
         kept: Kept,
         prepare: fn(Record) -> Record,
     ) -> Result<(), IndexError> {
@@ -291,46 +293,51 @@ impl Journal {
 pub(super) fn replay<E: From<ReadError> + From<IndexError>>(
     files: &Files,
     after: u64,
-    index: &mut Index,
+    index: &Index,
     kept: Kept,
     prepare: fn(Record) -> Record,
     damaged: impl Fn(DamageKind, &Path, Range<u64>),
 ) -> Result<(), E> {
     let mut lot: Vec<(u64, Record, PathBuf, Range<u64>)> = Vec::new();
     let mut lot_bytes = 0;
-    let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
-        let mut fold = Fold::over(&*index, kept)?;
-        for (sequence, record, path, at) in lot.drain(..) {
-            match fold.apply(sequence, &record) {
-                Ok(()) => {}
-                Err(NotApplied::Index(error)) => return Err(error),
-                Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
-            }
-        }
-        let changes = fold.into_changes();
-        index.commit(changes)
-    };
-    read(files, |path, next| {
-        match next {
-            Next::Frame(frame) if frame.sequence > after => {
-                match Record::decode(frame.version, frame.payload()) {
-                    Ok(record) => {
-                        lot_bytes += frame.bytes.len();
-                        lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
-                    }
-                    Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
+    thread::scope(|scope| {
+        let mut behind = Behind::new(scope, index);
+        let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
+            let rows = behind.rows();
+            let mut fold = Fold::over(&rows, kept)?;
+            for (sequence, record, path, at) in lot.drain(..) {
+                match fold.apply(sequence, &record) {
+                    Ok(()) => {}
+                    Err(NotApplied::Index(error)) => return Err(error),
+                    Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
                 }
             }
-            Next::Frame(_) => {}
-            Next::Damage(kind, at) => damaged(kind, path, at),
-        }
-        if lot_bytes >= REPLAY_LOT_BYTES {
-            lot_bytes = 0;
-            apply(&mut lot)?;
-        }
-        Ok::<_, E>(())
-    })?;
-    Ok(apply(&mut lot)?)
+            let changes = fold.into_changes();
+            behind.commit(changes)
+        };
+        read(files, |path, next| {
+            match next {
+                Next::Frame(frame) if frame.sequence > after => {
+                    match Record::decode(frame.version, frame.payload()) {
+                        Ok(record) => {
+                            lot_bytes += frame.bytes.len();
+                            lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
+                        }
+                        Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
+                    }
+                }
+                Next::Frame(_) => {}
+                Next::Damage(kind, at) => damaged(kind, path, at),
+            }
+            if lot_bytes >= REPLAY_LOT_BYTES {
+                lot_bytes = 0;
+                apply(&mut lot)?;
+            }
+            Ok::<_, E>(())
+        })?;
+        apply(&mut lot)?;
+        Ok(behind.end()?)
+    })
 }
 
 impl Active {

@@ -22,7 +22,7 @@ use super::journal::Journal;
 use super::lock::Lock;
 use super::queue::{Queue, Request};
 use super::record::Record;
-use super::rows::{Changes, IndexError, Memory};
+use super::rows::{Changes, IndexError};
 
 /// How often it is tried whether the disk can be written again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -173,7 +173,7 @@ impl Writer {
         }
         self.journal.append(&batch.frames, batch.last).map_err(StoreError::io)?;
         self.opening = None;
-        let committed = self.shared.index_mut().1.commit(batch.changes);
+        let committed = self.shared.index_mut().1.commit(&batch.changes);
         if let Err(error) = committed {
             tracing::warn!(%error, "the index can't be written: it is rebuilt");
             self.rebuild().map_err(|error| StoreError::Unseen(error.0))?;
@@ -270,8 +270,8 @@ pub(super) fn rebuilt(journal: &Journal, paths: &IndexPaths, kept: Kept) -> Resu
         Ok(index) => Ok(index),
         Err(error) => {
             tracing::warn!(%error, "sled can't be used: the index is held in memory until the next start");
-            let mut index = Index::Memory(Memory::new());
-            journal.replay(0, &mut index, kept, |record| record)?;
+            let index = Index::in_memory();
+            journal.replay(0, &index, kept, |record| record)?;
             Ok(index)
         }
     }
@@ -285,7 +285,7 @@ fn in_sled(journal: &Journal, folder: &Path, kept: Kept) -> Result<Index, IndexE
         Err(error) => Err(error),
     };
     removed.map_err(|error| IndexError(format!("can't remove {}: {error}", folder.display())))?;
-    let mut index = Index::open(folder)?;
-    journal.replay(0, &mut index, kept, |record| record)?;
+    let index = Index::open(folder)?;
+    journal.replay(0, &index, kept, |record| record)?;
     Ok(index)
 }
