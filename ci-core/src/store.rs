@@ -44,6 +44,7 @@ use self::index::{Clean, Index};
 use self::journal::Journal;
 use self::ledger::Ledger;
 use self::lock::Lock;
+use self::moving::Moving;
 pub use self::queue::{Append, QUEUE_BYTES_MAX};
 use self::queue::{Queue, Request};
 use self::record::{Opened, Record};
@@ -54,7 +55,6 @@ use crate::ids::{JobId, KeyDigest};
 
 mod answer;
 mod backup;
-mod behind;
 mod check;
 mod compact;
 mod disk;
@@ -67,6 +67,7 @@ mod index;
 mod journal;
 mod ledger;
 mod lock;
+mod moving;
 mod queue;
 pub mod record;
 mod rows;
@@ -156,7 +157,7 @@ impl Store {
         let journal = Journal::open(dir, &folder("journal")?, options.disk, ledger.clone())?;
         let kept = Kept { jobs_max: options.jobs_max, approvals_max: options.approvals_max };
         let paths = IndexPaths { folder: dir.join("index"), note: dir.join("index.clean") };
-        let index = open_index(dir, &journal, &paths, kept)?;
+        let (index, moving) = open_index(dir, &journal, &paths, kept)?;
         let unread = |error: IndexError| {
             OpenError::io(dir, "make an index of", &journal.folder, std::io::Error::other(error))
         };
@@ -172,6 +173,7 @@ impl Store {
             opening: Some(Record::Opened(Opened { epoch, at_ms: clock::now_ms() })),
             segment_bytes_max: options.segment_bytes_max,
             compact_at: options.segment_bytes_max,
+            moving,
             journal,
         };
         if let Err(error) = writer.open_epoch() {
@@ -323,7 +325,12 @@ impl Store {
 }
 
 /// The index as it was closed, brought up to date, or made anew from the journal.
-fn open_index(dir: &Path, journal: &Journal, paths: &IndexPaths, kept: Kept) -> Result<Index, OpenError> {
+fn open_index(
+    dir: &Path,
+    journal: &Journal,
+    paths: &IndexPaths,
+    kept: Kept,
+) -> Result<(Index, Option<Moving>), OpenError> {
     let clean = Clean::take(&paths.note, &paths.folder)
         .map_err(|error| OpenError::io(dir, "remove", &paths.note, error))?;
     if let Some(clean) = &clean
@@ -337,14 +344,14 @@ fn open_index(dir: &Path, journal: &Journal, paths: &IndexPaths, kept: Kept) -> 
     }
     let undamaged = journal.ledger.damages().is_empty();
     let brought_up_to_date = || {
-        let index = Index::open(&paths.folder)?;
+        let mut index = Index::open(&paths.folder)?;
         let meta: Meta = rows::read(&index, rows::META)?.unwrap_or_default();
-        journal.replay(meta.applied, &index, kept, |record| record)?;
+        journal.replay(meta.applied, &mut index, kept, |record| record)?;
         Ok::<_, IndexError>(index)
     };
     if clean.is_some() && undamaged {
         match brought_up_to_date() {
-            Ok(index) => return Ok(index),
+            Ok(index) => return Ok((index, None)),
             Err(error) => tracing::warn!(%error, "the index can't be used: it is rebuilt"),
         }
     }

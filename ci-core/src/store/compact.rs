@@ -11,7 +11,7 @@ use super::disk::write_all_at;
 use super::fold::{self, Kept};
 use super::index::Index;
 use super::journal::{Active, Files, Journal, Next, ReadError, read};
-use super::rows::IndexError;
+use super::rows::{IndexError, Memory};
 
 /// Frames are written to the snapshot in lots of this many bytes.
 const LOT_BYTES: usize = 1 << 20;
@@ -35,9 +35,14 @@ impl Journal {
     ///
     /// Then the journal says the same as before and can be appended to.
     pub(super) fn compact(&mut self, kept: Kept) -> Result<u64, CompactError> {
-        let memory = Index::in_memory();
-        self.replay(0, &memory, kept, fold::bare)?;
-        let alive = fold::alive(&memory.into_memory()?)?;
+        let mut memory = Index::Memory(Memory::new());
+        self.replay(0, &mut memory, kept, fold::bare)?;
+        let alive = match memory {
+            Index::Memory(rows) => fold::alive(&rows)?,
+            Index::Sled(_) | Index::Closed => {
+                return Err(IndexError("the fold lost its rows".to_owned()).into());
+            }
+        };
         let tmp = self.folder.join("snapshot.tmp");
         let snapshot = self.folder.join(format!("{:020}-{}.snapshot", self.last, alive.len()));
         let old = Files::list(&self.folder)?;

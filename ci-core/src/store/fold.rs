@@ -2,6 +2,7 @@
 //! the journal into an empty index, and for finding out which records still matter.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -330,7 +331,16 @@ impl<'a> Fold<'a> {
     }
 
     fn at_or_after(&self, prefix: &[u8], from: &[u8]) -> Result<Option<Row>, IndexError> {
-        rows::first_over(self.base, &self.changes, |change| change.clone().bytes(), prefix, from)
+        let mut old = self.base.at_or_after(prefix, from)?;
+        while let Some((key, _)) = old.take_if(|(key, _)| self.changes.contains_key(key)) {
+            old = self.base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
+        }
+        let new = self
+            .changes
+            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .find_map(|(key, change)| Some((key.clone(), change.clone().bytes()?)));
+        Ok(old.into_iter().chain(new).min())
     }
 
     fn put(&mut self, key: Vec<u8>, row: impl Changed) {

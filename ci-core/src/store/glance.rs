@@ -107,11 +107,11 @@ impl Glance {
         let kept = Options::default();
         let kept = Kept { jobs_max: kept.jobs_max, approvals_max: kept.approvals_max };
         let damage = RefCell::default();
-        let rows = Index::in_memory();
+        let mut rows = Index::Memory(Memory::new());
         journal::replay::<Unread>(
             &files,
             0,
-            &rows,
+            &mut rows,
             kept,
             |record| record,
             |kind, file, bytes| {
@@ -121,7 +121,10 @@ impl Glance {
                 }
             },
         )?;
-        Ok(Self { rows: rows.into_memory()?, last, versions, damage: damage.into_inner() })
+        let Index::Memory(rows) = rows else {
+            return Err(IndexError("the fold lost its rows".to_owned()).into());
+        };
+        Ok(Self { rows, last, versions, damage: damage.into_inner() })
     }
 
     /// See [`Store::result`].

@@ -3,13 +3,13 @@
 //! sled 0.34 may lose what it flushed when the power goes, loses tails and holes of a cut file without a word,
 //! panics on others, and does not open on a full disk. So it is believed only after [`Index::close`] wrote down the
 //! checksum of each of its files, and as long as they are still the same; anything else is thrown away and rebuilt
-//! from the journal. While it can't be rebuilt (no space), the rows are held in memory until the next start.
+//! from the journal: see [`moving`](super::moving).
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// The rows, wherever they are.
 pub(super) enum Index {
     Sled(sled::Db),
-    Memory(RwLock<Memory>),
+    Memory(Memory),
     Closed,
 }
 
@@ -77,22 +77,30 @@ impl Index {
         guarded(|| config.open()).map(Self::Sled)
     }
 
-    /// An empty one.
-    pub(super) fn in_memory() -> Self {
-        Self::Memory(RwLock::default())
-    }
-
-    /// The rows of one that is in memory.
-    pub(super) fn into_memory(self) -> Result<Memory, IndexError> {
-        match self {
-            Self::Memory(rows) => Ok(rows.into_inner().unwrap_or_else(PoisonError::into_inner)),
-            Self::Sled(_) | Self::Closed => Err(IndexError("it is not in memory".to_owned())),
-        }
-    }
-
-    /// [`Index::make`], and is closed after an error.
-    pub(super) fn commit(&mut self, changes: &Changes) -> Result<(), IndexError> {
-        let made = self.make(changes);
+    /// Makes all changes. After an error nothing can be asked: only some of them may have been made.
+    pub(super) fn commit(&mut self, changes: Changes) -> Result<(), IndexError> {
+        let made = match self {
+            // One by one in the order of their keys: sled's own batches go by hash, which costs a sixth more in all.
+            Self::Sled(db) => guarded(|| {
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => db.insert(key, value)?,
+                        None => db.remove(key)?,
+                    };
+                }
+                Ok(())
+            }),
+            Self::Memory(rows) => {
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => rows.insert(key, value),
+                        None => rows.remove(&key),
+                    };
+                }
+                Ok(())
+            }
+            Self::Closed => Err(closed()),
+        };
         if made.is_err() {
             // The error that counts is that of the changes.
             let _ = self.shut();
@@ -100,31 +108,11 @@ impl Index {
         made
     }
 
-    /// Makes all changes. After an error nothing may be asked any more: only some of them may have been made.
-    pub(super) fn make(&self, changes: &Changes) -> Result<(), IndexError> {
-        match self {
-            // One by one in the order of their keys: sled's own batches go by hash, which costs a sixth more in all.
-            Self::Sled(db) => guarded(|| {
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => db.insert(key, value.as_slice())?,
-                        None => db.remove(key)?,
-                    };
-                }
-                Ok(())
-            }),
-            Self::Memory(rows) => {
-                let mut rows = rows.write().unwrap_or_else(PoisonError::into_inner);
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => rows.insert(key.clone(), value.clone()),
-                        None => rows.remove(key),
-                    };
-                }
-                Ok(())
-            }
-            Self::Closed => Err(closed()),
-        }
+    /// At most so many rows from a key on, if they are in memory.
+    pub(super) fn rows_from(&self, key: &[u8], rows: usize) -> Result<Vec<Row>, IndexError> {
+        let Self::Memory(memory) = self else { return Err(closed()) };
+        let rest = memory.range::<[u8], _>((Bound::Included(key), Bound::Unbounded));
+        Ok(rest.take(rows).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     /// Lets go of the files. Nothing can be asked afterwards.
@@ -157,10 +145,6 @@ fn closed() -> IndexError {
     IndexError("the index is closed".to_owned())
 }
 
-fn held(rows: &RwLock<Memory>) -> RwLockReadGuard<'_, Memory> {
-    rows.read().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// sled panics where others return an error.
 fn guarded<T>(act: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     match catch_unwind(AssertUnwindSafe(act)) {
@@ -174,7 +158,7 @@ impl Rows for Index {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         match self {
             Self::Sled(db) => Ok(guarded(|| db.get(key))?.map(|value| value.to_vec())),
-            Self::Memory(rows) => Rows::get(&*held(rows), key),
+            Self::Memory(rows) => Rows::get(rows, key),
             Self::Closed => Err(closed()),
         }
     }
@@ -185,7 +169,7 @@ impl Rows for Index {
                 let row = guarded(|| db.range(from..).next().transpose())?;
                 Ok(row.filter(|(key, _)| key.starts_with(prefix)).map(|(k, v)| (k.to_vec(), v.to_vec())))
             }
-            Self::Memory(rows) => held(rows).at_or_after(prefix, from),
+            Self::Memory(rows) => rows.at_or_after(prefix, from),
             Self::Closed => Err(closed()),
         }
     }
@@ -196,7 +180,7 @@ impl Rows for Index {
                 let row = guarded(|| db.range(..end).next_back().transpose())?;
                 Ok(row.filter(|(key, _)| key.starts_with(prefix)).map(|(k, v)| (k.to_vec(), v.to_vec())))
             }
-            Self::Memory(rows) => held(rows).before(prefix, end),
+            Self::Memory(rows) => rows.before(prefix, end),
             Self::Closed => Err(closed()),
         }
     }

@@ -11,9 +11,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
-use super::behind::Behind;
 use super::disk::{Disk, write_all_at};
 use super::error::{Damage, DamageKind, OpenError};
 use super::fold::{Fold, Kept, NotApplied};
@@ -24,7 +22,7 @@ use super::record::Record;
 use super::rows::IndexError;
 
 /// Records are applied to the index in lots of this many bytes when the journal is replayed.
-const REPLAY_LOT_BYTES: usize = 4 << 20;
+const REPLAY_LOT_BYTES: usize = 32 << 20;
 
 /// A few records take no more.
 const PROBE_BYTES: usize = 64 << 10;
@@ -279,7 +277,7 @@ impl Journal {
     pub(super) fn replay(
         &self,
         after: u64,
-        index: &Index,
+        index: &mut Index,
         kept: Kept,
         prepare: fn(Record) -> Record,
     ) -> Result<(), IndexError> {
@@ -293,51 +291,46 @@ impl Journal {
 pub(super) fn replay<E: From<ReadError> + From<IndexError>>(
     files: &Files,
     after: u64,
-    index: &Index,
+    index: &mut Index,
     kept: Kept,
     prepare: fn(Record) -> Record,
     damaged: impl Fn(DamageKind, &Path, Range<u64>),
 ) -> Result<(), E> {
     let mut lot: Vec<(u64, Record, PathBuf, Range<u64>)> = Vec::new();
     let mut lot_bytes = 0;
-    thread::scope(|scope| {
-        let mut behind = Behind::new(scope, index);
-        let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
-            let rows = behind.rows();
-            let mut fold = Fold::over(&rows, kept)?;
-            for (sequence, record, path, at) in lot.drain(..) {
-                match fold.apply(sequence, &record) {
-                    Ok(()) => {}
-                    Err(NotApplied::Index(error)) => return Err(error),
-                    Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
-                }
+    let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
+        let mut fold = Fold::over(&*index, kept)?;
+        for (sequence, record, path, at) in lot.drain(..) {
+            match fold.apply(sequence, &record) {
+                Ok(()) => {}
+                Err(NotApplied::Index(error)) => return Err(error),
+                Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
             }
-            let changes = fold.into_changes();
-            behind.commit(changes)
-        };
-        read(files, |path, next| {
-            match next {
-                Next::Frame(frame) if frame.sequence > after => {
-                    match Record::decode(frame.version, frame.payload()) {
-                        Ok(record) => {
-                            lot_bytes += frame.bytes.len();
-                            lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
-                        }
-                        Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
+        }
+        let changes = fold.into_changes();
+        index.commit(changes)
+    };
+    read(files, |path, next| {
+        match next {
+            Next::Frame(frame) if frame.sequence > after => {
+                match Record::decode(frame.version, frame.payload()) {
+                    Ok(record) => {
+                        lot_bytes += frame.bytes.len();
+                        lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
                     }
+                    Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
                 }
-                Next::Frame(_) => {}
-                Next::Damage(kind, at) => damaged(kind, path, at),
             }
-            if lot_bytes >= REPLAY_LOT_BYTES {
-                lot_bytes = 0;
-                apply(&mut lot)?;
-            }
-            Ok::<_, E>(())
-        })?;
-        apply(&mut lot)?;
-        Ok(behind.end()?)
-    })
+            Next::Frame(_) => {}
+            Next::Damage(kind, at) => damaged(kind, path, at),
+        }
+        if lot_bytes >= REPLAY_LOT_BYTES {
+            lot_bytes = 0;
+            apply(&mut lot)?;
+        }
+        Ok::<_, E>(())
+    })?;
+    Ok(apply(&mut lot)?)
 }
 
 impl Active {

@@ -59,60 +59,6 @@ impl Rows for Memory {
     }
 }
 
-/// Rows with changes that are not made yet.
-pub(super) struct Over<'a> {
-    pub(super) base: &'a dyn Rows,
-    pub(super) changes: &'a Changes,
-}
-
-impl Rows for Over<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        match self.changes.get(key) {
-            Some(change) => Ok(change.clone()),
-            None => self.base.get(key),
-        }
-    }
-
-    fn at_or_after(&self, prefix: &[u8], from: &[u8]) -> Result<Option<Row>, IndexError> {
-        let bytes = |change: &Option<Vec<u8>>| change.clone();
-        first_over(self.base, self.changes, bytes, prefix, from)
-    }
-
-    fn before(&self, prefix: &[u8], end: &[u8]) -> Result<Option<Row>, IndexError> {
-        let mut old = self.base.before(prefix, end)?;
-        while let Some((key, _)) = old.take_if(|(key, _)| self.changes.contains_key(key)) {
-            old = self.base.before(prefix, &key)?;
-        }
-        let new = self
-            .changes
-            .range::<[u8], _>((Bound::Unbounded, Bound::Excluded(end)))
-            .rev()
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .find_map(|(key, change)| Some((key.clone(), change.clone()?)));
-        Ok(old.into_iter().chain(new).max())
-    }
-}
-
-/// The first row at or after `from` whose key begins with `prefix`, when `changes` are made to `base`: `bytes` says what
-/// becomes of one.
-pub(super) fn first_over<C>(
-    base: &dyn Rows,
-    changes: &BTreeMap<Vec<u8>, C>,
-    bytes: impl Fn(&C) -> Option<Vec<u8>>,
-    prefix: &[u8],
-    from: &[u8],
-) -> Result<Option<Row>, IndexError> {
-    let mut old = base.at_or_after(prefix, from)?;
-    while let Some((key, _)) = old.take_if(|(key, _)| changes.contains_key(key)) {
-        old = base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
-    }
-    let new = changes
-        .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
-        .take_while(|(key, _)| key.starts_with(prefix))
-        .find_map(|(key, change)| Some((key.clone(), bytes(change)?)));
-    Ok(old.into_iter().chain(new).min())
-}
-
 /// A row, decoded.
 pub(super) fn read<T: DeserializeOwned>(rows: &dyn Rows, key: &[u8]) -> Result<Option<T>, IndexError> {
     rows.get(key)?.map(|value| decode(key, &value)).transpose()

@@ -5,9 +5,7 @@
 //! in the journal, and nobody is told before it is in both. When the write fails, the fold is dropped and all are
 //! told the same. When the index fails, it is rebuilt from the journal, which has the records already.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -20,9 +18,10 @@ use super::frame;
 use super::index::Index;
 use super::journal::Journal;
 use super::lock::Lock;
+use super::moving::{self, Moving};
 use super::queue::{Queue, Request};
 use super::record::Record;
-use super::rows::{Changes, IndexError};
+use super::rows::{Changes, IndexError, Memory};
 
 /// How often it is tried whether the disk can be written again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -76,6 +75,8 @@ pub(super) struct Writer {
     pub(super) segment_bytes_max: u64,
     /// Compact when the active segment is longer.
     pub(super) compact_at: u64,
+    /// What of the index has to go into sled yet.
+    pub(super) moving: Option<Moving>,
 }
 
 /// A record that somebody waits for.
@@ -101,8 +102,9 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Queue) {
         while let Some(requests) = queue.take(self.patience()) {
             match requests.is_empty() {
-                true => self.probe(),
                 false => self.answer(requests),
+                true if self.moving.is_some() => self.move_on(),
+                true => self.probe(),
             }
             if self.journal.active.len > self.compact_at {
                 self.compact();
@@ -110,12 +112,31 @@ impl Writer {
         }
         let IndexPaths { folder, note } = &self.paths;
         let mut index = self.shared.index_mut();
+        drop(self.moving.take());
         let closed = match self.lock.is_ours() {
             Ok(true) => index.1.close(folder, note, self.journal.last),
             _ => index.1.shut(),
         };
         if let Err(error) = closed {
             tracing::warn!(%error, "the index was not closed well: it will be rebuilt");
+        }
+    }
+
+    /// Moves some of the index into sled, and asks sled from when all is there.
+    fn move_on(&mut self) {
+        let Some(moving) = &mut self.moving else { return };
+        let moved = moving.go_on(&self.shared.index().1, moving::STEP);
+        match moved {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Some(moving) = self.moving.take() {
+                    self.shared.index_mut().1 = moving.into_index();
+                }
+            }
+            Err(error) => {
+                told_that_it_stays(&error);
+                self.moving = None;
+            }
         }
     }
 
@@ -173,7 +194,11 @@ impl Writer {
         }
         self.journal.append(&batch.frames, batch.last).map_err(StoreError::io)?;
         self.opening = None;
-        let committed = self.shared.index_mut().1.commit(&batch.changes);
+        if let Some(Err(error)) = self.moving.as_mut().map(|moving| moving.follow(&batch.changes)) {
+            told_that_it_stays(&error);
+            self.moving = None;
+        }
+        let committed = self.shared.index_mut().1.commit(batch.changes);
         if let Err(error) = committed {
             tracing::warn!(%error, "the index can't be written: it is rebuilt");
             self.rebuild().map_err(|error| StoreError::Unseen(error.0))?;
@@ -181,8 +206,12 @@ impl Writer {
         Ok(batch.verdicts)
     }
 
-    /// How long requests are waited for: without end, unless the disk is in trouble, which is looked after meanwhile.
+    /// How long requests are waited for: without end, unless there is something to do meanwhile. The disk is in trouble, and
+    /// is looked after; or the index is on its way into sled.
     fn patience(&self) -> Option<Duration> {
+        if self.moving.is_some() {
+            return Some(Duration::ZERO);
+        }
         let is_of_the_disk = |trouble| matches!(trouble, StoreError::Full(_) | StoreError::Io(_));
         self.shared.trouble().is_some_and(is_of_the_disk).then_some(PROBE_EVERY)
     }
@@ -259,33 +288,36 @@ impl Writer {
         let mut index = self.shared.index_mut();
         // Its files go away anyway.
         let _ = index.1.shut();
-        *index = (index.0 + 1, rebuilt(&self.journal, &self.paths, self.kept)?);
+        self.moving = None;
+        let (anew, moving) = rebuilt(&self.journal, &self.paths, self.kept)?;
+        *index = (index.0 + 1, anew);
+        self.moving = moving;
         Ok(())
     }
 }
 
-/// A new index with all that the journal says, in sled if that works.
-pub(super) fn rebuilt(journal: &Journal, paths: &IndexPaths, kept: Kept) -> Result<Index, IndexError> {
-    match in_sled(journal, &paths.folder, kept) {
-        Ok(index) => Ok(index),
+/// A new index with all that the journal says, and what of it has to be moved yet.
+pub(super) fn rebuilt(
+    journal: &Journal,
+    paths: &IndexPaths,
+    kept: Kept,
+) -> Result<(Index, Option<Moving>), IndexError> {
+    let mut index = Index::Memory(Memory::new());
+    journal.replay(0, &mut index, kept, |record| record)?;
+    let moved = Moving::to(&paths.folder).and_then(|mut moving| {
+        let is_all = moving.go_on(&index, moving::AT_ONCE)?;
+        Ok((is_all, moving))
+    });
+    Ok(match moved {
+        Ok((true, moving)) => (moving.into_index(), None),
+        Ok((false, moving)) => (index, Some(moving)),
         Err(error) => {
-            tracing::warn!(%error, "sled can't be used: the index is held in memory until the next start");
-            let index = Index::in_memory();
-            journal.replay(0, &index, kept, |record| record)?;
-            Ok(index)
+            told_that_it_stays(&error);
+            (index, None)
         }
-    }
+    })
 }
 
-fn in_sled(journal: &Journal, folder: &Path, kept: Kept) -> Result<Index, IndexError> {
-    let removed = match fs::symlink_metadata(folder) {
-        Ok(there) if there.is_dir() => fs::remove_dir_all(folder),
-        Ok(_) => fs::remove_file(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    };
-    removed.map_err(|error| IndexError(format!("can't remove {}: {error}", folder.display())))?;
-    let index = Index::open(folder)?;
-    journal.replay(0, &index, kept, |record| record)?;
-    Ok(index)
+fn told_that_it_stays(error: &IndexError) {
+    tracing::warn!(%error, "sled can't be used: the index is held in memory until the next start");
 }
