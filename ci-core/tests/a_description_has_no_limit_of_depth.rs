@@ -51,6 +51,34 @@ fn of_contexts() {
     });
 }
 
+/// The contexts are written before, so each is kept by what stands in it alone, and none by another. The stack on which
+/// they are put into each other holds a closure for each.
+#[test]
+fn of_contexts_in_contexts() {
+    const DEPTH: usize = 10_000;
+    fn nested(contexts: &[Current<usize>]) -> Current<usize> {
+        match contexts.split_first() {
+            Some((context, inner)) => within(context, || nested(inner)),
+            None => constant(0),
+        }
+    }
+    let mark = Arc::new(());
+    let contexts: Vec<_> = std::iter::repeat_n(mark.clone(), DEPTH)
+        .map(|mark| {
+            constant(0).map(move |_| {
+                let _held = &mark;
+                0
+            })
+        })
+        .collect();
+    let deep = std::thread::Builder::new().stack_size(256 << 20).spawn(move || nested(&contexts));
+    let written = deep.expect("because a thread can be made").join().expect("because it does not overflow");
+    assert_eq!(Arc::strong_count(&mark), DEPTH + 1);
+    let shallow = std::thread::Builder::new().stack_size(64 << 10).spawn(move || drop(written));
+    shallow.expect("because a thread can be made").join().expect("because it does not overflow");
+    assert_eq!(Arc::strong_count(&mark), 1, "what they held went with them");
+}
+
 #[test]
 fn a_closure_that_panics_when_it_is_dropped_takes_nothing_with_it() {
     struct Bomb;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ci_core::current::{all, constant};
+use ci_core::current::{PERIOD_MIN, all, constant};
 use ci_core::{Current, Engine, Level, OpError, testing};
 
 use crate::words::{build, build_on, deploy, head};
@@ -260,12 +260,18 @@ fn it_is_for_operations_and_for_a_time() {
             build(&head("site")).map(|_| ()).valid_for(HOUR),
             "no operation: it has no result that can be made again",
         ),
-        (build(&head("site")).valid_for(MOMENT).ignore(), "a result can't be used for 1ms only"),
+        (
+            build(&head("site")).valid_for(PERIOD_MIN - MOMENT).ignore(),
+            "a result can't be used for 999ms only",
+        ),
     ] {
         let mut t = testing::drive(|| current);
         t.leaves_the_rest();
         assert!(t.outcome().starts_with(&format!("failed: {why} (hint: ")), "{}", t.outcome());
     }
+    let mut t = testing::drive(|| build(&head("site")).valid_for(PERIOD_MIN).ignore());
+    t.leaves_the_rest();
+    assert_eq!(t.outcome(), "running", "the shortest time is one");
 }
 
 #[test]

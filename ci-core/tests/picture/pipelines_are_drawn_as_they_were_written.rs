@@ -1,6 +1,6 @@
 //! Pictures of pipelines that run: what one writes in the language is what one sees.
 
-use ci_core::current::{Elements, all, collapse_all, labelled, within};
+use ci_core::current::{Elements, all, all_labelled, collapse_all, labelled, within};
 use ci_core::picture::{Opened, Options, Picture, Standing};
 use ci_core::testing::{Driven, drive, drive_with};
 use ci_core::{Current, Engine, Level, OpError};
@@ -168,6 +168,24 @@ fn a_gate_and_a_person_are_seen() {
     assert_eq!(boxes(&seen)[1], "build: waits for you");
     assert_eq!(seen.boxes().nth(1).map(|boxed| boxed.colour), Some("#4975ff"));
     t.leaves_the_rest();
+}
+
+#[test]
+fn what_waits_for_many_comes_after_each_of_them_and_after_their_box_if_they_have_one() {
+    let gated = |labelled: bool| {
+        let mut t = drive(move || {
+            let commit = head("site");
+            let tests = ["amd64", "arm64"].map(|on| (on, build_on(on, &commit).ignore()));
+            let green = if labelled { all_labelled(tests) } else { all(tests.map(|(_, test)| test)) };
+            deploy("web", &build(&commit).gate(&green))
+        });
+        t.leaves_the_rest();
+        let seen = edges(&picture(&t)).into_iter();
+        seen.filter(|edge| !edge.starts_with("head of site")).collect::<Vec<_>>()
+    };
+    let rest = ["build -> gate", "gate -> service web"];
+    assert_eq!(gated(false), ["amd64 -.-> gate", "arm64 -.-> gate", rest[0], rest[1]]);
+    assert_eq!(gated(true), ["all -.-> gate", "amd64 -> all", "arm64 -> all", rest[0], rest[1]]);
 }
 
 /// Each step of one run looks as it does in another, but for the names of jobs.
