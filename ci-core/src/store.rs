@@ -21,7 +21,8 @@
 //! there is space.
 
 use std::fmt;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -92,6 +93,7 @@ struct Inner {
     queue: Queue,
     shared: Arc<Shared>,
     ledger: Ledger,
+    disk: Arc<dyn Disk>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -154,7 +156,7 @@ impl Store {
         unfinished::refuse(dir)?;
         folder("jobs")?;
         let ledger = Ledger::new(folder("quarantine")?, options.disk.clone());
-        let journal = Journal::open(dir, &folder("journal")?, options.disk, ledger.clone())?;
+        let journal = Journal::open(dir, &folder("journal")?, options.disk.clone(), ledger.clone())?;
         let kept = Kept { jobs_max: options.jobs_max, approvals_max: options.approvals_max };
         let paths = IndexPaths { folder: dir.join("index"), note: dir.join("index.clean") };
         let (index, moving) = open_index(dir, &journal, &paths, kept)?;
@@ -192,9 +194,8 @@ impl Store {
             })
         };
         let thread = thread.map_err(|error| OpenError::io(dir, "start a thread for", dir, error))?;
-        let inner =
-            Inner { dir: dir.to_owned(), epoch, queue, shared, ledger, writer: Mutex::new(Some(thread)) };
-        Ok(Self { inner: Arc::new(inner) })
+        let (dir, disk, writer) = (dir.to_owned(), options.disk, Mutex::new(Some(thread)));
+        Ok(Self { inner: Arc::new(Inner { dir, epoch, queue, shared, ledger, disk, writer }) })
     }
 
     /// Which opening of the directory this is: 1 for the first, then one more each time.
@@ -272,6 +273,27 @@ impl Store {
     /// Where the log of an attempt is, or will be.
     pub fn log_path(&self, id: &JobId) -> PathBuf {
         self.inner.dir.join("jobs").join(format!("{id}.log"))
+    }
+
+    /// Returns when what was written to the log of an attempt would survive a power cut. There need not be one. Blocking.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be synced: what becomes of it is not known then.
+    pub(crate) fn keep_log(&self, id: &JobId) -> io::Result<()> {
+        let log = self.log_path(id);
+        // Opening what is no file may wait for somebody.
+        if !log.is_file() {
+            return Ok(());
+        }
+        let file = File::open(&log)?;
+        let Inner { dir, disk, .. } = &*self.inner;
+        disk.sync(&file)?;
+        // Its name, and that of its day.
+        log.ancestors()
+            .skip(1)
+            .take_while(|folder| folder != dir)
+            .try_for_each(|folder| disk.sync_folder(folder))
     }
 
     /// The state directory.

@@ -3,7 +3,8 @@
 //! *queued → waiting for confirmation → waiting for a slot → intent written → running → outcome written → told.* A slot
 //! is not held while a person is waited for. Before the intent is durable nothing on the outside was touched, so an
 //! attempt that ends there leaves no record; but a person's *no* does, since it is to stand after a restart. After
-//! the intent, the attempt ends with an outcome in the journal, or is found again by the next process.
+//! the intent, the attempt ends with an outcome in the journal, its log being on the disk before, or is found again by
+//! the next process.
 //!
 //! *Found again.* An attempt that an earlier process began is looked for on the outside and followed to its end. If
 //! nothing of it is there, and it is still wanted, it enters from the queue again. If nobody wants it, what a builder
@@ -45,6 +46,7 @@ use crate::store::{JobFilter, Store, StoreError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value as Json;
+use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 
 /// How long to wait before trying again to write an outcome that could not be written: nobody is told meanwhile.
 const OUTCOME_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -421,20 +423,41 @@ impl Run {
     /// Writes down how it ended. Nobody is told before that is durable.
     async fn end(&self, result: Result<Json, OpError>) -> Result<Json, OpError> {
         let error = match self.judged(result) {
-            Ok(value) => match record_outcome(&self.env, &self.job, Ok(value.clone())).await {
-                Ok(()) => return Ok(value),
-                // The store failed, not the work: its log has nothing to say of that.
-                Err(error) => self.said_as_it_is(OpError::from(error)),
-            },
+            Ok(value) => {
+                self.keep_log();
+                match record_outcome(&self.env, &self.job, Ok(value.clone())).await {
+                    Ok(()) => return Ok(value),
+                    // The store failed, not the work: its log has nothing to say of that.
+                    Err(error) => self.said_as_it_is(OpError::from(error)),
+                }
+            }
             Err(error) => self.explained(self.said_as_it_is(error)).await,
         };
         let is_no = error.kind() == FailureKind::Cancelled;
         if !self.recorded.load(Ordering::Relaxed) && (!is_no || self.record_intent().await.is_err()) {
             return Err(error); // nothing was touched, and there is nothing to remember
         }
+        self.keep_log();
         // What can't even be recorded as failed is still told: it is no success.
         let _ = record_outcome(&self.env, &self.job, Err(Failure::from(&error))).await;
         Err(error)
+    }
+
+    /// Before its outcome is durable the log is: nobody is sent to a log that a power cut has emptied. If that can't be, it
+    /// changes nothing: a log is no reason to do work again.
+    fn keep_log(&self) {
+        let keep = || {
+            self.log.settle();
+            self.env.store.keep_log(&self.job)
+        };
+        let kept = match Runtime::current().runtime_flavor() {
+            // Others do not wait for this disk.
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(keep),
+            _ => keep(),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(job = %self.job, %error, "a power cut may take of this job's log");
+        }
     }
 
     /// Tells the reader of the log.

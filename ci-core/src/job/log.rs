@@ -143,12 +143,15 @@ impl Log {
         self.shared.file.lock().unwrap_or_else(PoisonError::into_inner).held_back()
     }
 
+    /// Writes what is held back, and closes the file until something more is written. Followers go on.
+    pub(crate) fn settle(&self) {
+        self.locked(LogFile::settle);
+    }
+
     /// Says that nothing more comes; followers end, and the file is closed.
     pub fn finish(&self) {
         self.locked(|log, shared| {
-            log.write_held(shared);
-            log.write_end(shared);
-            log.close();
+            log.settle(shared);
             shared.extent.update(|extent| extent.finished = true);
         });
     }
@@ -185,6 +188,12 @@ impl LogFile {
     fn write_held(&mut self, shared: &Shared) {
         let held = self.masker.cut();
         self.write(shared, &held);
+    }
+
+    fn settle(&mut self, shared: &Shared) {
+        self.write_held(shared);
+        self.write_end(shared);
+        self.close();
     }
 
     /// Says what was left out, and adds the end that was held back.

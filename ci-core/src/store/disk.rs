@@ -1,11 +1,11 @@
-//! The one door through which the journal writes, so that tests can stand in it.
+//! The one door through which the journal writes, and logs become durable, so that tests can stand in it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Everything that the journal does to the file system. The default methods do it; a test overrides them to cut
+/// Everything that the journal does to the file system, and the syncs of logs. The default methods do it; a test overrides them to cut
 /// or fail any one of them.
 pub trait Disk: Send + Sync + 'static {
     /// Makes an empty file that only we may read, in place of an older one of that name.

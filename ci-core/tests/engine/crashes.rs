@@ -242,7 +242,8 @@ fn start(
     let options =
         Options { disk: disk.clone(), segment_bytes_max: story.segment_bytes_max, ..Options::default() };
     let engine = Engine::open_with(state, options)?;
-    Ok(Ci::of(engine, world, |engine| engine.with(targets.clone()), story.pipeline))
+    let set = |engine: Engine| engine.with(targets.clone()).with(world.clock());
+    Ok(Ci::of(engine, world, set, story.pipeline))
 }
 
 /// How long each log was at the moment of a crash.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod crashes;
+#[path = "../support/power.rs"]
+mod power;
 mod support;
 
 mod a_builder_nobody_needs_is_stopped_and_a_publisher_is_not;
@@ -38,6 +40,7 @@ mod the_events_tell_the_story_in_order;
 mod the_newest_value_is_published_next_and_those_between_never;
 mod two_values_for_one_place_fail_both_and_the_engine_lives;
 mod what_a_crash_cut_is_found_again;
+mod what_a_job_left_survives_a_power_cut;
 mod what_a_person_waits_for_goes_first;
 mod what_is_dropped_and_wanted_again_in_one_step_runs_on;
 mod what_serves_while_it_is_made_again;

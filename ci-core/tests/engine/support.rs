@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ci_core::clock::Clock;
 use ci_core::current::{Pending, build_with, monitor_with, publish_at};
 use ci_core::engine::{Handle, Status};
 use ci_core::event::{Event, Phase, What};
@@ -68,6 +70,8 @@ struct Shared {
     /// What is done at that moment.
     at_crash: Mutex<Option<Box<dyn Fn() + Send>>>,
     crashed: watch::Sender<bool>,
+    /// What its clock shows. It stands.
+    hour: AtomicU32,
 }
 
 impl Default for World {
@@ -88,6 +92,7 @@ impl Default for World {
             fuse: Mutex::default(),
             at_crash: Mutex::default(),
             crashed: watch::Sender::new(false),
+            hour: AtomicU32::new(0),
         }))
     }
 }
@@ -210,6 +215,20 @@ impl World {
     /// Does this at the moment of each crash.
     pub(crate) fn at_crash(&self, act: impl Fn() + Send + 'static) {
         *self.0.at_crash.lock().unwrap() = Some(Box::new(act));
+    }
+
+    /// For engines that go by its clock, not the system's.
+    pub(crate) fn clock(&self) -> Clock {
+        let world = self.clone();
+        Clock::new(move || 1_000_000_000_000 + u64::from(world.hour()) * 60 * 60 * 1000)
+    }
+
+    pub(crate) fn turn_clock_to_hour(&self, hour: u32) {
+        self.0.hour.store(hour, Ordering::SeqCst);
+    }
+
+    pub(crate) fn hour(&self) -> u32 {
+        self.0.hour.load(Ordering::SeqCst)
     }
 
     /// Waits for the crash.
@@ -776,6 +795,12 @@ impl Child {
     pub(crate) fn hears(&mut self, line: &str) {
         let mut said = std::io::BufRead::lines(&mut self.said);
         assert!(said.any(|said| said.unwrap() == line), "it never said {line:?}");
+    }
+
+    /// All that it says, for a thread that listens.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = std::io::Result<String>> + Send + use<> {
+        let said = std::os::fd::AsFd::as_fd(self.said.get_ref()).try_clone_to_owned().unwrap();
+        std::io::BufRead::lines(std::io::BufReader::new(std::process::ChildStdout::from(said)))
     }
 
     /// Waits for its end. Whether it ended well.

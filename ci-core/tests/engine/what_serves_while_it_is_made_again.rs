@@ -140,6 +140,7 @@ async fn and_who_waits_for_another_value_goes_first() {
     world.answer("ask for image.1", Answer::Hold);
     let mut ci = Ci::with(state.path(), &world, after(1), pipeline);
     world.is_held("make first.1").await;
+    world.is_held("ask for image.1").await;
     world.let_go("ask for image.1");
     let waits = |phase: &Phase| matches!(phase, Phase::WaitingForSlot { .. });
     ci.job("image.1", waits).await;

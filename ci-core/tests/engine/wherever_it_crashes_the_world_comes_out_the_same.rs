@@ -4,7 +4,7 @@
 //!
 //! `scripts/crash-matrix` kills it at each point of what follows a kill, too, and prints every cell.
 
-use crate::crashes::stories::{ALL, BUILD, PUSH, REBUILD, RUN, SERVE};
+use crate::crashes::stories::{ALL, BUILD, PUSH, REBUILD, REFRESH, RUN, SERVE};
 use crate::crashes::{
     full_at_each_step, killed_at_each_point, killed_while_it_recovers, moved_on_after_each_point,
 };
@@ -12,6 +12,14 @@ use crate::crashes::{
 const BUILT: [&str; 2] = ["image image.1: built 1 times", "job build image.1: \"<image.1>\""];
 const BUILT_AGAIN: [&str; 3] =
     ["image image.1: built 2 times", "job build image.1: \"<image.1>\"", "job build image.1: \"<image.1>\""];
+const RENEWED: [&str; 6] = [
+    "image image.1: built 2 times",
+    "tag site:live: <image.1>",
+    "job build image.1: \"<image.1>\"",
+    "job build image.1: the base image is gone",
+    "job build image.1: \"<image.1>\"",
+    "job push site:live := <image.1>: \"site:live@<image.1>\"",
+];
 const PUSHED: [&str; 7] = [
     "image image.1: built 1 times",
     "image image.2: built 1 times",
@@ -78,6 +86,12 @@ async fn of_a_run_with_its_log_and_artifact() {
 async fn of_a_build_that_is_asked_for_again() {
     killed_at_each_point(REBUILD, &BUILT_AGAIN).await;
     full_at_each_step(REBUILD, &BUILT_AGAIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_image_that_is_renewed_when_its_time_is_over() {
+    killed_at_each_point(REFRESH, &RENEWED).await;
+    full_at_each_step(REFRESH, &RENEWED).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use ci_core::{Failure, FailureKind, JobId, KeyDigest};
 use serde_json::json;
 
 pub mod disks;
+pub mod writer;
 
 /// Operations, keys and values are numbered from 0 up to this.
 pub const KEYS: u32 = 4;

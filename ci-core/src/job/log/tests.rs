@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::marks::{EVERY_BYTES, MARKS_MAX, Mark};
 use super::*;
+use crate::secret::Secret;
 
 /// What was written, and when.
 type Written = Vec<(Vec<u8>, u64)>;
@@ -197,6 +198,24 @@ fn a_line_of_ours_says_when_in_utc_and_is_a_line_of_its_own() {
         let read = chrono::NaiveDateTime::parse_from_str(when, "%Y-%m-%d %H:%M:%S UTC  ").unwrap();
         assert!((before..=after).contains(&(read.and_utc().timestamp() as u64)), "{when}");
     }
+}
+
+/// A power cut takes what is only in memory: nothing is, once it is settled.
+#[test]
+fn what_is_settled_is_in_the_file_with_all_that_was_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = Secrets::default();
+    secrets.add(&Secret::new("token", "sesame, open").unwrap()).unwrap();
+    let log = Log::masked(folder.path().join("log"), secrets);
+    let in_file = || std::fs::read_to_string(log.path()).unwrap();
+    log.write(b"a field of sesame");
+    assert_eq!(in_file(), "a field of ");
+    log.settle();
+    // What may be a secret whose rest never came is masked, too.
+    assert_eq!(in_file(), "a field of ******");
+    log.write(b" and of wheat");
+    log.finish();
+    assert_eq!(in_file(), "a field of ****** and of wheat");
 }
 
 #[test]

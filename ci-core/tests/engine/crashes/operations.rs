@@ -39,6 +39,9 @@ impl Builder for Build {
     }
 
     async fn build(&self, job: &Job, key: &Name) -> Result<Name, OpError> {
+        if self.0.refuses_to_renew(job.id()) {
+            return Err(OpError::permanent("the base image is gone"));
+        }
         let before = self.0.held().images.get(&key.0).copied().unwrap_or_default();
         job.note(&before).await?;
         let build = |held: &mut Held| _ = held.images.insert(key.0.clone(), before + 1);

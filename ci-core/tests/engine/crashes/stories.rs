@@ -1,8 +1,10 @@
 //! The stories that are cut. Whoever tells one may have to tell it again from the start: what has come true is not done
 //! twice.
 
+use std::time::Duration;
+
 use ci_core::current::all;
-use ci_core::store::{JobFilter, JobRecord};
+use ci_core::store::{JobFilter, JobRecord, JobState};
 use ci_core::{Current, KeyDigest};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -60,7 +62,19 @@ pub(crate) const REBUILD: Story = Story {
     tell: |ci, _| rebuild(ci).boxed(),
 };
 
-/// All of them at once, but for the rebuild.
+/// An image is built and pushed, and its time is over: what is to renew it fails, and then does not.
+pub(crate) const REFRESH: Story = Story {
+    name: "refresh",
+    segment_bytes_max: 1500,
+    pipeline: || push(&build(&head("main")).valid_for(VALID)).ignore(),
+    tell: |ci, world| refresh(ci, world).boxed(),
+};
+
+/// How long an image is valid: no time can be shorter. The stories' clock stands, so it is for good; and when that is
+/// turned it is over, and noticed after so long, or by the next process.
+const VALID: Duration = Duration::from_secs(1);
+
+/// All of them at once, but for the rebuild and the refresh.
 pub(crate) const ALL: Story = Story {
     name: "all",
     segment_bytes_max: 1 << 30,
@@ -84,6 +98,23 @@ async fn two(ci: &Ci, world: &World) {
         world.set("main", 2);
     }
     ci.until(|status| status.outcome.is_ok() && is_done(2)).await;
+}
+
+async fn refresh(ci: &Ci, world: &World) {
+    ci.done().await;
+    world.turn_clock_to_hour(1);
+    let store = ci.handle.store();
+    let is_built = |job: &JobRecord| job.intent.op == "build" && job.state() == JobState::Ok;
+    loop {
+        // In this order: what is told when the image is renewed is seen once more.
+        let built = store.jobs(&JobFilter::default(), 10).iter().filter(|job| is_built(job)).count();
+        let status = ci.handle.status().borrow().clone();
+        assert!(status.outcome.is_ok(), "the good image serves meanwhile: {:?}", status.outcome);
+        if built == 2 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn rebuild(ci: &Ci) {

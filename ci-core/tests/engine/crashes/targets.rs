@@ -32,6 +32,8 @@ pub(super) struct Held {
     pub(super) begun: BTreeMap<String, u32>,
     /// How often each artifact was stored.
     pub(super) artifacts: BTreeMap<String, u32>,
+    /// The job that is refused, however often it asks.
+    refused: Option<JobId>,
 }
 
 impl Targets {
@@ -54,6 +56,11 @@ impl Targets {
         let done = act(&mut self.held());
         self.point(&format!("after: {what}")).await;
         done
+    }
+
+    /// Whether an image can't be built for this job: so it is for the first that asks when the clock was turned.
+    pub(super) fn refuses_to_renew(&self, job: &JobId) -> bool {
+        0 < self.world.hour() && self.held().refused.get_or_insert_with(|| job.clone()) == job
     }
 
     /// What they hold, a line for each.
