@@ -55,6 +55,13 @@ impl KeyDigest {
         Self(Sha256::digest(value.to_string().as_bytes()).into())
     }
 
+    /// All 64 hex digits.
+    pub(crate) fn hex(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).expect("because there are two digits a byte");
+        digits
+    }
+
     /// The first 12 hex digits, for people and for image tags.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])
@@ -63,7 +70,7 @@ impl KeyDigest {
 
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(std::str::from_utf8(&self.hex()).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -130,7 +130,7 @@ impl Store {
     pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
     /// Opens the store in `dir`, made (0700) if it is not there. Replays what the index lacks, or makes the index
-    /// anew. Blocking: about a second for 100,000 records when the index has to be made anew.
+    /// anew. Blocking: some seconds for 100,000 jobs when the index has to be made anew, as after a kill.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! What a record means: which rows it changes. The one place that says so, for records just written, for replaying
 //! the journal into an empty index, and for finding out which records still matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::fence::{self, Attempt, Refusal};
 use super::record::{Handle, Intent, Invalidated, Outcome, Record};
 use super::rows::{
-    self, ApprovalRow, Changes, Declined, IndexError, JobRow, KeyRow, Memory, Meta, Row, Rows, Said,
+    self, ApprovalRow, Changes, Declined, IndexError, JobRow, KeyRow, Memory, Meta, Rows, Said,
 };
 use crate::error::{Failure, FailureKind};
 use crate::ids::JobId;
@@ -46,17 +46,18 @@ impl From<IndexError> for NotApplied {
 /// Records applied over `base`, which stays as it is: the changes are taken out and committed by the caller.
 pub(super) struct Fold<'a> {
     base: &'a dyn Rows,
-    changes: BTreeMap<Vec<u8>, Change>,
+    changes: HashMap<Vec<u8>, Change>,
+    /// Of these the oldest is looked for.
+    old: Changes,
     pub(super) meta: Meta,
     kept: Kept,
 }
 
 /// What becomes of a row. What is changed again and again is written once.
-#[derive(Clone)]
 enum Change {
     Gone,
-    /// What it is the key of says all, or nothing more is said.
-    Bytes(Vec<u8>),
+    /// Its key says all.
+    Listed,
     Job(Box<JobRow>),
     Key(Box<KeyRow>),
     Approval(Box<ApprovalRow>),
@@ -66,7 +67,7 @@ impl Change {
     fn bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Gone => None,
-            Self::Bytes(bytes) => Some(bytes),
+            Self::Listed => Some(Vec::new()),
             Self::Job(row) => Some(rows::encode(&row)),
             Self::Key(row) => Some(rows::encode(&row)),
             Self::Approval(row) => Some(rows::encode(&row)),
@@ -113,20 +114,25 @@ impl Changed for ApprovalRow {
 impl<'a> Fold<'a> {
     pub(super) fn over(base: &'a dyn Rows, kept: Kept) -> Result<Self, IndexError> {
         let meta = rows::read(base, rows::META)?.unwrap_or_default();
-        Ok(Self { base, changes: BTreeMap::new(), meta, kept })
+        Ok(Self { base, changes: HashMap::new(), old: Changes::new(), meta, kept })
+    }
+
+    /// Room for what so many records change, usually.
+    pub(super) fn expect(&mut self, records: usize) {
+        self.changes.reserve(3 * records);
     }
 
     /// What the records applied so far change.
     pub(super) fn into_changes(self) -> Changes {
         let rows = self.changes.into_iter().map(|(key, change)| (key, change.bytes()));
-        rows.chain([(rows::META.to_vec(), Some(rows::encode(&self.meta)))]).collect()
+        rows.chain(self.old).chain([(rows::META.to_vec(), Some(rows::encode(&self.meta)))]).collect()
     }
 
     /// Applies one record, or leaves everything as it is. `sequence` grows from call to call.
-    pub(super) fn apply(&mut self, sequence: u64, record: &Record) -> Result<(), NotApplied> {
+    pub(super) fn apply(&mut self, sequence: u64, record: Record) -> Result<(), NotApplied> {
         match record {
             Record::Opened(opened) => {
-                fence::opened(self.meta.epoch, opened)?;
+                fence::opened(self.meta.epoch, &opened)?;
                 self.meta.epoch = opened.epoch;
                 self.meta.opened = sequence;
             }
@@ -136,13 +142,15 @@ impl<'a> Fold<'a> {
             Record::Approved(approved) => {
                 fence::op(&approved.op)?;
                 let key = rows::approval(&approved.op, &approved.key, &approved.desired);
-                let row = ApprovalRow { sequence, by: approved.by.clone(), at_ms: approved.at_ms };
+                let row = ApprovalRow { sequence, by: approved.by, at_ms: approved.at_ms };
                 match self.read::<ApprovalRow>(&key)? {
-                    Some(older) => self.remove(rows::numbered(rows::OLD_APPROVALS, older.sequence)),
+                    Some(older) => {
+                        self.old.insert(rows::numbered(rows::OLD_APPROVALS, older.sequence), None);
+                    }
                     None => self.meta.approvals += 1,
                 }
                 self.put(key.clone(), row);
-                self.changes.insert(rows::numbered(rows::OLD_APPROVALS, sequence), Change::Bytes(key));
+                self.old.insert(rows::numbered(rows::OLD_APPROVALS, sequence), Some(key));
                 self.drop_old_approvals()?;
             }
             Record::Invalidated(invalidated) => {
@@ -153,7 +161,7 @@ impl<'a> Fold<'a> {
                 let is_final = row.declined.as_ref().is_some_and(|said| !said.what.serves);
                 if let Some(result) = row.result.as_ref().filter(|_| !is_final || !invalidated.serves) {
                     self.list(rows::DECLINED, result);
-                    let Invalidated { why, at_ms, serves, .. } = invalidated.clone();
+                    let Invalidated { why, at_ms, serves, .. } = invalidated;
                     row.declined = Some(Said { by: sequence, what: Declined { why, at_ms, serves } });
                     self.put(key, row);
                 }
@@ -163,22 +171,22 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    fn intent(&mut self, sequence: u64, intent: &Intent) -> Result<(), NotApplied> {
+    fn intent(&mut self, sequence: u64, intent: Intent) -> Result<(), NotApplied> {
         let (attempt, _) = self.attempt(&intent.job)?;
-        fence::intent(self.meta.epoch, intent, attempt)?;
+        fence::intent(self.meta.epoch, &intent, attempt)?;
         let key = rows::key(&intent.op, &intent.key);
         let mut key_row: KeyRow = self.read(&key)?.unwrap_or_default();
         if let Some(older) = key_row.open.replace(intent.job.clone()) {
-            self.take_the_place_of(&older, sequence, intent)?;
+            self.take_the_place_of(&older, sequence, &intent)?;
         }
         self.meta.epoch = intent.epoch;
         self.put(key, key_row);
-        let intent_said = Said { by: sequence, what: intent.clone() };
-        let row = JobRow { intent: intent_said, handle: None, outcome: None, declined_by: None };
-        self.put(rows::job(&intent.job), row);
         self.list(&rows::of_op(&intent.op), &intent.job);
         self.list(&rows::of_key(&intent.op, &intent.key), &intent.job);
         self.list(rows::OPEN, &intent.job);
+        let key = rows::job(&intent.job);
+        let intent = Said { by: sequence, what: intent };
+        self.put(key, JobRow { intent, handle: None, outcome: None, declined_by: None });
         self.drop_old_jobs()?;
         Ok(())
     }
@@ -204,19 +212,19 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    fn handle(&mut self, sequence: u64, handle: &Handle) -> Result<(), NotApplied> {
+    fn handle(&mut self, sequence: u64, handle: Handle) -> Result<(), NotApplied> {
         let (attempt, row) = self.attempt(&handle.job)?;
         fence::handle(&handle.job, attempt)?;
         if let Some(mut row) = row {
-            row.handle = Some(Said { by: sequence, what: handle.handle.clone() });
+            row.handle = Some(Said { by: sequence, what: handle.handle });
             self.put(rows::job(&handle.job), row);
         }
         Ok(())
     }
 
-    fn outcome(&mut self, sequence: u64, outcome: &Outcome) -> Result<(), NotApplied> {
+    fn outcome(&mut self, sequence: u64, outcome: Outcome) -> Result<(), NotApplied> {
         let (attempt, row) = self.attempt(&outcome.job)?;
-        fence::outcome(self.meta.epoch, outcome, attempt)?;
+        fence::outcome(self.meta.epoch, &outcome, attempt)?;
         let Some(mut row) = row else {
             return Err(Refusal::UnknownJob(outcome.job.clone()).into());
         };
@@ -244,8 +252,8 @@ impl<'a> Fold<'a> {
             }
         }
         self.put(key, key_row);
-        self.finish(row, sequence, outcome.clone());
         self.meta.epoch = outcome.epoch;
+        self.finish(row, sequence, outcome);
         self.drop_old_jobs()?;
         Ok(())
     }
@@ -279,7 +287,7 @@ impl<'a> Fold<'a> {
     /// Jobs are dropped in the order in which they ended. So one that took another's place never goes before it,
     /// and what is left, replayed, says the same.
     fn make_droppable(&mut self, job: &JobId, ended: u64) {
-        self.changes.insert(rows::numbered(rows::OLD_JOBS, ended), Change::Bytes(rows::job(job)));
+        self.old.insert(rows::numbered(rows::OLD_JOBS, ended), Some(rows::job(job)));
         self.meta.finished += 1;
     }
 
@@ -307,10 +315,20 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
+    /// The oldest of the rows that are dropped first, which it takes out.
     fn take_oldest(&mut self, prefix: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        let Some((key, value)) = self.at_or_after(prefix, prefix)? else { return Ok(None) };
-        self.remove(key);
-        Ok(Some(value))
+        let mut before = self.base.at_or_after(prefix, prefix)?;
+        while let Some((key, _)) = before.take_if(|(key, _)| self.old.contains_key(key)) {
+            before = self.base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
+        }
+        let new = self
+            .old
+            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .find_map(|(key, row)| Some((key.clone(), row.clone()?)));
+        let Some((key, row)) = before.into_iter().chain(new).min() else { return Ok(None) };
+        self.old.insert(key, None);
+        Ok(Some(row))
     }
 
     fn attempt(&self, job: &JobId) -> Result<(Attempt, Option<JobRow>), IndexError> {
@@ -330,25 +348,12 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn at_or_after(&self, prefix: &[u8], from: &[u8]) -> Result<Option<Row>, IndexError> {
-        let mut old = self.base.at_or_after(prefix, from)?;
-        while let Some((key, _)) = old.take_if(|(key, _)| self.changes.contains_key(key)) {
-            old = self.base.at_or_after(prefix, &[&key[..], b"\0"].concat())?;
-        }
-        let new = self
-            .changes
-            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .find_map(|(key, change)| Some((key.clone(), change.clone().bytes()?)));
-        Ok(old.into_iter().chain(new).min())
-    }
-
     fn put(&mut self, key: Vec<u8>, row: impl Changed) {
         self.changes.insert(key, row.change());
     }
 
     fn list(&mut self, prefix: &[u8], job: &JobId) {
-        self.changes.insert(rows::listed(prefix, job), Change::Bytes(Vec::new()));
+        self.changes.insert(rows::listed(prefix, job), Change::Listed);
     }
 
     fn remove(&mut self, key: Vec<u8>) {

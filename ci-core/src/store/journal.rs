@@ -11,6 +11,8 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use super::disk::{Disk, write_all_at};
 use super::error::{Damage, DamageKind, OpenError};
@@ -22,7 +24,7 @@ use super::record::Record;
 use super::rows::IndexError;
 
 /// Records are applied to the index in lots of this many bytes when the journal is replayed.
-const REPLAY_LOT_BYTES: usize = 32 << 20;
+const REPLAY_LOT_BYTES: usize = 4 << 20;
 
 /// A few records take no more.
 const PROBE_BYTES: usize = 64 << 10;
@@ -296,41 +298,79 @@ pub(super) fn replay<E: From<ReadError> + From<IndexError>>(
     prepare: fn(Record) -> Record,
     damaged: impl Fn(DamageKind, &Path, Range<u64>),
 ) -> Result<(), E> {
-    let mut lot: Vec<(u64, Record, PathBuf, Range<u64>)> = Vec::new();
-    let mut lot_bytes = 0;
-    let mut apply = |lot: &mut Vec<(u64, Record, PathBuf, Range<u64>)>| {
+    let mut apply = |lot: Lot| {
         let mut fold = Fold::over(&*index, kept)?;
-        for (sequence, record, path, at) in lot.drain(..) {
-            match fold.apply(sequence, &record) {
-                Ok(()) => {}
-                Err(NotApplied::Index(error)) => return Err(error),
-                Err(NotApplied::Refused(why)) => damaged(DamageKind::Refused(why), &path, at),
+        fold.expect(lot.seen.len());
+        for Seen { what, path, at } in lot.seen {
+            match what.map(|(sequence, record)| fold.apply(sequence, record)) {
+                Ok(Ok(())) => {}
+                Ok(Err(NotApplied::Index(error))) => return Err(error),
+                Ok(Err(NotApplied::Refused(why))) => damaged(DamageKind::Refused(why), &path, at),
+                Err(kind) => damaged(kind, &path, at),
             }
         }
         let changes = fold.into_changes();
         index.commit(changes)
     };
-    read(files, |path, next| {
+    // What one lot says is worked out while the next is read.
+    thread::scope(|scope| {
+        let (send, lots) = mpsc::sync_channel(1);
+        let reads = thread::Builder::new()
+            .name("ci-replay".to_owned())
+            .spawn_scoped(scope, move || read_lots(files, after, prepare, send))
+            .map_err(|error| IndexError(format!("can't start a thread: {error}")))?;
+        for lot in lots {
+            apply(lot)?;
+        }
+        match reads.join() {
+            Ok(read) => Ok(read?),
+            Err(_) => Err(IndexError("reading the journal panicked".to_owned()).into()),
+        }
+    })
+}
+
+/// What was read at once.
+#[derive(Default)]
+struct Lot {
+    seen: Vec<Seen>,
+    bytes: usize,
+}
+
+/// A record and its number, or what is wrong there.
+struct Seen {
+    what: Result<(u64, Record), DamageKind>,
+    path: PathBuf,
+    at: Range<u64>,
+}
+
+/// Reads the records after number `after`, for as long as somebody takes them.
+fn read_lots(
+    files: &Files,
+    after: u64,
+    prepare: fn(Record) -> Record,
+    send: SyncSender<Lot>,
+) -> Result<(), ReadError> {
+    let mut lot = Lot::default();
+    read::<ReadError>(files, |path, next| {
         match next {
             Next::Frame(frame) if frame.sequence > after => {
-                match Record::decode(frame.version, frame.payload()) {
-                    Ok(record) => {
-                        lot_bytes += frame.bytes.len();
-                        lot.push((frame.sequence, prepare(record), path.to_owned(), frame.at));
-                    }
-                    Err(why) => damaged(DamageKind::Unreadable(why), path, frame.at),
-                }
+                let record = Record::decode(frame.version, frame.payload());
+                let what = record.map(|record| (frame.sequence, prepare(record)));
+                let what = what.map_err(DamageKind::Unreadable);
+                lot.bytes += frame.bytes.len();
+                lot.seen.push(Seen { what, path: path.to_owned(), at: frame.at });
             }
             Next::Frame(_) => {}
-            Next::Damage(kind, at) => damaged(kind, path, at),
+            Next::Damage(kind, at) => lot.seen.push(Seen { what: Err(kind), path: path.to_owned(), at }),
         }
-        if lot_bytes >= REPLAY_LOT_BYTES {
-            lot_bytes = 0;
-            apply(&mut lot)?;
+        if lot.bytes >= REPLAY_LOT_BYTES {
+            // Who does not take it has failed, and says so.
+            let _ = send.send(std::mem::take(&mut lot));
         }
-        Ok::<_, E>(())
+        Ok(())
     })?;
-    Ok(apply(&mut lot)?)
+    let _ = send.send(lot);
+    Ok(())
 }
 
 impl Active {

@@ -13,7 +13,7 @@ use super::index::Index;
 use super::rows::{Changes, IndexError};
 
 /// So many rows are moved before anybody asks.
-pub(super) const AT_ONCE: usize = 10_000;
+pub(super) const AT_ONCE: usize = 2_000;
 /// So many are moved before it is looked again whether somebody waits.
 pub(super) const STEP: usize = 200;
 
@@ -57,5 +57,65 @@ impl Moving {
     /// The index to ask, when all is there.
     pub(super) fn into_index(self) -> Index {
         self.sled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::rows::{Memory, Rows};
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Move(usize),
+        Change(u8, Option<u8>),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (1..9_usize).prop_map(Step::Move),
+            (any::<u8>(), any::<Option<u8>>()).prop_map(|(key, value)| Step::Change(key, value)),
+        ];
+        prop::collection::vec(step, 0..80)
+    }
+
+    /// All rows, by asking for each after the one before.
+    fn all(index: &Index) -> Memory {
+        let mut rows = Memory::new();
+        let mut from = Vec::new();
+        while let Some((key, value)) = index.at_or_after(b"", &from).unwrap() {
+            from = [&key[..], b"\0"].concat();
+            rows.insert(key, value);
+        }
+        rows
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_changes_meanwhile_sled_has_in_the_end(
+            there in prop::collection::btree_map(any::<u8>(), any::<u8>(), 0..60),
+            steps in steps(),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let rows = there.into_iter().map(|(key, value)| (vec![key], vec![value])).collect();
+            let mut memory = Index::Memory(rows);
+            let mut moving = Moving::to(&dir.path().join("index")).unwrap();
+            for step in steps {
+                match step {
+                    Step::Move(rows) => _ = moving.go_on(&memory, rows).unwrap(),
+                    Step::Change(key, value) => {
+                        let changes = Changes::from([(vec![key], value.map(|value| vec![value]))]);
+                        moving.follow(&changes).unwrap();
+                        memory.commit(changes).unwrap();
+                    }
+                }
+            }
+            while !moving.go_on(&memory, 7).unwrap() {}
+            prop_assert_eq!(all(&moving.into_index()), all(&memory));
+        }
     }
 }

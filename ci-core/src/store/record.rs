@@ -37,8 +37,22 @@ impl Record {
     /// Reads a record of any version up to [`Record::VERSION`], or says why it can't.
     pub(super) fn decode(version: u16, payload: &[u8]) -> Result<Self, String> {
         match version {
-            1 => serde_json::from_slice(payload).map_err(|error| error.to_string()),
+            1 => Self::decode_tagged(payload).map_err(|error| error.to_string()),
             other => Err(format!("version {other} is not known")),
+        }
+    }
+
+    /// Where the name stands first, as [`Record::encode`] writes it, what follows is read at once: serde would keep all of it
+    /// until it knows the name, in half as long again.
+    fn decode_tagged(payload: &[u8]) -> serde_json::Result<Self> {
+        let named = |name: &str| payload.strip_prefix(b"{\"record\":\"")?.strip_prefix(name.as_bytes());
+        let is = |name| named(name).is_some_and(|rest| rest.starts_with(b"\","));
+        if is("intent") {
+            serde_json::from_slice(payload).map(Self::Intent)
+        } else if is("outcome") {
+            serde_json::from_slice(payload).map(Self::Outcome)
+        } else {
+            serde_json::from_slice(payload)
         }
     }
 

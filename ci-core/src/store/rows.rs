@@ -70,8 +70,14 @@ pub(super) fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T,
 }
 
 pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(row).expect("because rows hold only strings, numbers and JSON values")
+    let mut bytes = Vec::with_capacity(ROW_BYTES);
+    serde_json::to_writer(&mut bytes, row).expect("because rows hold only strings, numbers and JSON values");
+    bytes.shrink_to_fit();
+    bytes
 }
+
+/// Few rows are longer.
+const ROW_BYTES: usize = 2048;
 
 /// What is known of the whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -146,16 +152,16 @@ pub(super) fn job(id: &JobId) -> Vec<u8> {
 }
 
 pub(super) fn key(op: &str, key: &KeyDigest) -> Vec<u8> {
-    format!("k{op}\0{key}").into_bytes()
+    [KEYS, op.as_bytes(), b"\0", &key.hex()].concat()
 }
 
 pub(super) fn approval(op: &str, key: &KeyDigest, desired: &KeyDigest) -> Vec<u8> {
-    format!("a{op}\0{key}{desired}").into_bytes()
+    [APPROVALS, op.as_bytes(), b"\0", &key.hex(), &desired.hex()].concat()
 }
 
 /// What the keys of the jobs of `op` begin with.
 pub(super) fn of_op(op: &str) -> Vec<u8> {
-    format!("o{op}\0").into_bytes()
+    [OPS, op.as_bytes(), b"\0"].concat()
 }
 
 /// The operation that has the job of such a row.
@@ -167,7 +173,7 @@ pub(super) fn op_of(key: &[u8]) -> Result<&str, IndexError> {
 
 /// What the keys of the jobs of a key of `op` begin with.
 pub(super) fn of_key(op: &str, key: &KeyDigest) -> Vec<u8> {
-    format!("h{op}\0{key}").into_bytes()
+    [b"h", op.as_bytes(), b"\0", &key.hex()].concat()
 }
 
 pub(super) fn listed(prefix: &[u8], id: &JobId) -> Vec<u8> {

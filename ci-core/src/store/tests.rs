@@ -18,6 +18,12 @@ fn approved(op: &str) -> Record {
     })
 }
 
+fn journal(dir: &Path) -> Journal {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let ledger = Ledger::new(dir.join("quarantine"), disk.clone());
+    Journal::open(dir, &dir.join("journal"), disk, ledger).unwrap()
+}
+
 /// As when sled fails while it runs.
 fn break_index(store: &Store) {
     store.inner.shared.index_mut().1 = Index::Closed;
@@ -43,15 +49,13 @@ fn where_sled_cannot_be_the_rows_are_held_in_memory() {
     let store = Store::open(dir.path()).unwrap();
     store.append(approved("one")).wait().unwrap();
     drop(store);
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let ledger = Ledger::new(dir.path().join("quarantine"), disk.clone());
-    let journal = Journal::open(dir.path(), &dir.path().join("journal"), disk, ledger).unwrap();
+    let journal = journal(dir.path());
     // Below a file there is no folder.
     let below = |name: &str| dir.path().join("lock").join(name);
     let paths = IndexPaths { folder: below("index"), note: below("index.clean") };
     let kept = Kept { jobs_max: 1, approvals_max: 1 };
-    let mut index = writer::rebuilt(&journal, &paths, kept).unwrap();
-    assert!(matches!(index, Index::Memory(_)));
+    let (mut index, moving) = writer::rebuilt(&journal, &paths, kept).unwrap();
+    assert!(matches!(index, Index::Memory(_)) && moving.is_none());
     assert!(answer::is_approved(&index, "one", &key(), &key()).unwrap());
     assert!(index.close(&paths.folder, &paths.note, 2).is_err(), "it is not noted as whole");
 }
@@ -132,4 +136,42 @@ fn after_close_nothing_is_taken_and_nothing_hangs() {
     assert!(matches!(store.append(approved("two")).wait(), Err(StoreError::Closed)));
     assert!(!store.is_approved("one", &key(), &key()));
     store.close();
+}
+
+/// A history of so many rows that not all are moved before anybody asks.
+#[test]
+fn after_a_kill_it_answers_from_memory_until_sled_has_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let jobs = u32::try_from(moving::AT_ONCE).unwrap();
+    let ended: Vec<_> =
+        (1..=jobs).flat_map(|n| ended(n, u64::from(n))).map(|record| store.append(record)).collect();
+    for append in ended {
+        append.wait().unwrap();
+    }
+    let before = store.jobs(&JobFilter::default(), usize::MAX);
+    assert_eq!(before.len(), jobs as usize);
+    drop(store);
+    std::fs::remove_file(dir.path().join("index.clean")).unwrap();
+    let journal = journal(dir.path());
+    let paths = IndexPaths { folder: dir.path().join("index"), note: dir.path().join("index.clean") };
+    let kept = Kept { jobs_max: Store::JOBS_MAX, approvals_max: Store::APPROVALS_MAX };
+    let anew = writer::rebuilt(&journal, &paths, kept).unwrap();
+    assert!(matches!(anew, (Index::Memory(_), Some(_))));
+    drop((anew, journal));
+
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.jobs(&JobFilter::default(), usize::MAX), before);
+    let is_moved = || matches!(store.inner.shared.index().1, Index::Sled(_));
+    // Each is written while some is there and some is not: and is asked for from then on.
+    let mut ops = Vec::new();
+    while !is_moved() {
+        ops.push(format!("op{}", ops.len()));
+        store.append(approved(ops.last().unwrap())).wait().unwrap();
+        assert!(store.is_approved(ops.last().unwrap(), &key(), &key()));
+    }
+    assert!(ops.iter().all(|op| store.is_approved(op, &key(), &key())));
+    assert_eq!(store.jobs(&JobFilter::default(), usize::MAX), before);
+    drop(store);
+    assert!(dir.path().join("index.clean").exists(), "what was moved is believed at the next start");
 }

@@ -237,7 +237,7 @@ impl Writer {
         let mut fold = Fold::over(&index.1, self.kept)?;
         let (mut frames, mut last, mut verdicts) = (Vec::new(), self.journal.last, Vec::new());
         if let Some(opening) = &self.opening {
-            match fold.apply(last + 1, opening) {
+            match fold.apply(last + 1, opening.clone()) {
                 Ok(()) => last += 1,
                 Err(NotApplied::Index(error)) => return Err(error),
                 Err(NotApplied::Refused(why)) => return Err(IndexError(why.to_string())),
@@ -247,7 +247,7 @@ impl Writer {
         for Pending { record, payload, .. } in pending {
             let applied = fence::appended(self.epoch, record)
                 .map_err(NotApplied::from)
-                .and_then(|()| fold.apply(last + 1, record));
+                .and_then(|()| fold.apply(last + 1, Record::clone(record)));
             verdicts.push(match applied {
                 Ok(()) => {
                     last += 1;
