@@ -187,6 +187,7 @@ impl Cache {
         request: Request,
         valid_for: Option<Duration>,
     ) -> Want {
+        let request = request.told(&self.env.secrets);
         let generation = self.instance(op, &request);
         self.newest_want += 1;
         let number = self.newest_want;
@@ -475,7 +476,7 @@ impl Cache {
     /// Goes on with an attempt that an earlier process began.
     fn find_again(&mut self, generation: u64, open: OpenIntent, wanted: bool) {
         let OpenIntent { intent, handle } = open;
-        let request = instance::request_of(&intent);
+        let request = instance::request_of(&intent).told(&self.env.secrets);
         if let Some(instance) = self.instances.get_mut(&generation).filter(|i| !i.is_latched()) {
             let stored = self.env.store.result(&intent.op, &intent.key);
             let old = stored.and_then(|stored| Old::of(&stored, &request, instance.op.latched()));
@@ -528,7 +529,7 @@ impl Cache {
             if self.generation_of(&open.intent.op, open.intent.key).is_some() {
                 continue;
             }
-            let request = instance::request_of(&open.intent);
+            let request = instance::request_of(&open.intent).told(&self.env.secrets);
             let serves = |op: &&Arc<dyn Operation>| {
                 let serves = std::panic::AssertUnwindSafe(|| op.serves(&request));
                 op.id().as_str() == open.intent.op && std::panic::catch_unwind(serves).unwrap_or(false)

@@ -142,6 +142,10 @@ impl Events {
         let _ = self.sender.send(Event { at_ms: crate::clock::now_ms(), what });
     }
 
+    pub(crate) fn told(&self, value: Json) -> Json {
+        if self.secrets.count() == 0 { value } else { masked_json(value, &self.secrets) }
+    }
+
     /// Everything that happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.sender.subscribe()

@@ -8,6 +8,7 @@
 //! outcome around it. An operation just does its work, and says how to find it again after a crash.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
@@ -24,6 +25,7 @@ use crate::ids::{KeyDigest, OpId};
 use crate::job::Job;
 use crate::level::Level;
 use crate::pool::{Ask, Pool, Priority, Share};
+use crate::secret::Secrets;
 
 /// What keys, desired values and results have in common. Their JSON is their identity and their stored form: give
 /// fields names that stay, and add new ones with `#[serde(default)]`.
@@ -262,6 +264,19 @@ impl Request {
     ) -> Self {
         let (key_fields, desired_fields) = (Fields::of(key_fields), Fields::of(desired_fields));
         Self(Arc::new(Wanted { key, key_fields, desired_fields, desired, summary: summary.into() }))
+    }
+
+    /// The same, with a summary that tells no secret. The fields are as they are: an operation is found again by them.
+    pub(crate) fn told(self, secrets: &Secrets) -> Self {
+        let Cow::Owned(summary) = secrets.text(&self.summary) else { return self };
+        let Wanted { key, key_fields, desired_fields, desired, .. } = &*self.0;
+        Self(Arc::new(Wanted {
+            key: *key,
+            key_fields: key_fields.clone(),
+            desired_fields: desired_fields.clone(),
+            desired: *desired,
+            summary: summary.into(),
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use serde_json::Value as Json;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Evaluation, NodeKind, NodeState, NodeView, Owner, Snapshot, StageView};
@@ -104,7 +105,12 @@ impl Handle {
         &self.owner
     }
 
-    /// Results and records.
+    /// A value from the [store](Handle::store) as it may be told: no text in it tells a secret.
+    pub fn told(&self, value: Json) -> Json {
+        self.events.told(value)
+    }
+
+    /// Results and records, as they are.
     pub fn store(&self) -> &Store {
         &self.store
     }

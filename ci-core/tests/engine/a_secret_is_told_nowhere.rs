@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 
 use ci_core::current::{build_with, constant};
@@ -8,6 +9,7 @@ use ci_core::secret::{Secret, Secrets};
 use ci_core::{
     Bind, Bindings, Builder, Current, DEFAULT, Engine, Failure, Job, Level, OpError, OpId, Unbound,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::support::Name;
 
@@ -128,6 +130,69 @@ async fn or_in_an_event_that_tells_a_value() {
         panic!("{events:?}")
     };
     assert_eq!(*value, "<***>");
+}
+
+/// Says in its summary what is no part of its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Chatty;
+
+impl fmt::Display for Chatty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://ci:{TOKEN}@host/site")
+    }
+}
+
+#[derive(Clone)]
+struct Cloning;
+
+impl Bind for Cloning {
+    fn bind(bindings: &Bindings, on: &str) -> Result<Self, Unbound> {
+        bindings.get(on)
+    }
+}
+
+impl Builder for Cloning {
+    const ID: OpId = OpId::new("clone");
+    const AUTO_CANCEL: bool = true;
+    type Key = Chatty;
+    type Value = ();
+
+    fn level(&self, _: &Chatty) -> Level {
+        Level::Dangerous
+    }
+
+    async fn build(&self, _: &Job, _: &Chatty) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_by_what_a_job_says_that_it_does() {
+    let state = tempfile::tempdir().unwrap();
+    let engine = Engine::open(state.path()).unwrap().confirm(Some(Level::Harmless));
+    let engine = engine.with_secret(&Secret::new("token", TOKEN).unwrap()).unwrap().with(Cloning);
+    let mut events = engine.events();
+    let pipeline = || build_with(&constant(()), DEFAULT, "clone", |_: &Cloning, ()| Chatty).ignore();
+    let engine = engine.start(pipeline).unwrap();
+    let mut ended = async |wanted: fn(&Phase) -> bool| {
+        loop {
+            if let What::Job { job, phase, .. } = events.recv().await.unwrap().what
+                && wanted(&phase)
+            {
+                break job;
+            }
+        }
+    };
+    let job = ended(|phase| matches!(phase, Phase::WaitingForConfirmation)).await;
+    let waits = engine.under_way(job.clone()).await.unwrap();
+    assert_eq!(waits.job.summary, "https://ci:***@host/site");
+    assert_eq!(waits.job.would, "make https://ci:***@host/site");
+    engine.approve(job, "ada").await.unwrap();
+    ended(|phase| matches!(phase, Phase::Succeeded { .. })).await;
+    let told = engine.jobs(10).await;
+    assert_eq!(told[0].summary, "https://ci:***@host/site");
+    engine.stop().await;
+    assert!(!String::from_utf8_lossy(&all_bytes(state.path())).contains(TOKEN), "it is on disk");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ci_core::engine::{NodeState, Snapshot, StageView};
-use ci_core::store::{JobFilter, JobRecord, JobState, Store};
+use ci_core::engine::{Handle, NodeState, Snapshot, StageView};
+use ci_core::store::{JobFilter, JobRecord, JobState};
 use ci_core::{Failure, KeyDigest};
 use serde_json::Value as Json;
 
@@ -132,6 +132,13 @@ impl Holds {
     }
 }
 
+fn without_secrets(engine: &Handle, mut record: JobRecord) -> JobRecord {
+    if let Some(Ok(value)) = record.outcome.as_mut().map(|outcome| &mut outcome.result) {
+        *value = engine.told(value.take());
+    }
+    record
+}
+
 /// A publisher's summary is `PLACE := VALUE`.
 fn place_of(summary: &str) -> &str {
     summary.split_once(" := ").map_or(summary, |(place, _)| place)
@@ -155,9 +162,9 @@ impl Cached {
         }
         let stages = site.engine.stages().await;
         let snapshot = site.engine.snapshot().await;
-        let store = site.engine.store().clone();
+        let engine = site.engine.clone();
         let groups = Arc::new(
-            tokio::task::spawn_blocking(move || groups(&store, &stages, &snapshot)).await.unwrap_or_else(
+            tokio::task::spawn_blocking(move || groups(&engine, &stages, &snapshot)).await.unwrap_or_else(
                 |error| {
                     tracing::error!(%error, "what runs where can't be told");
                     Vec::new()
@@ -170,7 +177,7 @@ impl Cached {
 }
 
 /// Those that come last in the pipeline first: what users see.
-fn groups(store: &Store, stages: &[StageView], snapshot: &Snapshot) -> Vec<Group> {
+fn groups(engine: &Handle, stages: &[StageView], snapshot: &Snapshot) -> Vec<Group> {
     let mut seen = HashSet::new();
     let ops = stages
         .iter()
@@ -178,14 +185,14 @@ fn groups(store: &Store, stages: &[StageView], snapshot: &Snapshot) -> Vec<Group
         .filter(|stage| stage.publishes)
         .map(|stage| stage.op.as_str())
         .filter(|op| seen.insert(*op));
-    ops.map(|op| Group { op: op.to_owned(), places: places(store, op, stages, snapshot) }).collect()
+    ops.map(|op| Group { op: op.to_owned(), places: places(engine, op, stages, snapshot) }).collect()
 }
 
-fn places(store: &Store, op: &str, stages: &[StageView], snapshot: &Snapshot) -> Vec<Place> {
+fn places(engine: &Handle, op: &str, stages: &[StageView], snapshot: &Snapshot) -> Vec<Place> {
     let good = JobFilter { op: Some(op.to_owned()), state: Some(JobState::Ok), ..JobFilter::default() };
     let mut newest: HashMap<KeyDigest, JobRecord> = HashMap::new();
-    for record in store.jobs(&good, LOOKED_THROUGH_MAX) {
-        newest.entry(record.intent.key).or_insert(record);
+    for record in engine.store().jobs(&good, LOOKED_THROUGH_MAX) {
+        newest.entry(record.intent.key).or_insert_with(|| without_secrets(engine, record));
     }
     let mut asked = HashSet::new();
     let mut places: Vec<Place> = stages

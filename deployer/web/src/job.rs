@@ -6,8 +6,9 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use ci_core::engine::Handle;
 use ci_core::job::LogText;
-use ci_core::store::{JobFilter, JobRecord, Store};
+use ci_core::store::{JobFilter, JobRecord};
 use ci_core::{JobId, KeyDigest, LiveJob, UnderWay};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -108,26 +109,29 @@ impl Known {
     }
 }
 
-/// The fields of the key, and, for publishers, of what is to be there.
-fn facts_of(key_fields: &Json, desired: &Json) -> Vec<Fact> {
+/// The fields of the key, and, for publishers, of what is to be there; without secrets.
+fn facts_of(engine: &Handle, key_fields: &Json, desired: &Json) -> Vec<Fact> {
+    let (key_fields, desired) = (engine.told(key_fields.clone()), engine.told(desired.clone()));
     let key = match key_fields {
-        Json::Object(_) => facts::of(key_fields),
-        _ => facts::of_named("key", key_fields),
+        Json::Object(_) => facts::of(&key_fields),
+        _ => facts::of_named("key", &key_fields),
     };
-    key.into_iter().chain(facts::of_named("wanted", desired)).collect()
+    key.into_iter().chain(facts::of_named("wanted", &desired)).collect()
 }
 
 /// Blocking.
-fn why(store: &Store, id: &JobId, known: &Known) -> (Why, Vec<Row>) {
+fn why(engine: &Handle, id: &JobId, known: &Known) -> (Why, Vec<Row>) {
     let Some((op, _, key_fields, desired)) = known.asked() else { return Default::default() };
-    let asked = facts_of(key_fields, desired);
+    let store = engine.store();
+    let facts_of_job = |job: &JobRecord| facts_of(engine, &job.intent.key_fields, &job.intent.desired);
+    let asked = facts_of(engine, key_fields, desired);
     let of_key =
         JobFilter { op: Some(op.to_owned()), key: Some(KeyDigest::of(key_fields)), ..JobFilter::default() };
     let older_of_key = store.jobs(&JobFilter { before: Some(id.clone()), ..of_key.clone() }, 1);
     let older = JobFilter { op: Some(op.to_owned()), before: Some(id.clone()), ..JobFilter::default() };
     let older = if older_of_key.is_empty() { store.jobs(&older, COMPARED_MAX) } else { Vec::new() };
     let alike = |job: &JobRecord| {
-        let its = facts_of(&job.intent.key_fields, &job.intent.desired);
+        let its = facts_of_job(job);
         asked.iter().filter(|fact| its.contains(fact)).count()
     };
     // The newest for the same place; for builders, whose every question is new, the newest that is most like it.
@@ -135,8 +139,7 @@ fn why(store: &Store, id: &JobId, known: &Known) -> (Why, Vec<Row>) {
         let best = older.iter().rev().max_by_key(|job| alike(job))?;
         (alike(best) * 2 >= asked.len()).then_some(best)
     });
-    let changed =
-        before.map(|job| facts::differences(&facts_of(&job.intent.key_fields, &job.intent.desired), &asked));
+    let changed = before.map(|job| facts::differences(&facts_of_job(job), &asked));
     let newest = store.jobs(&of_key, OTHERS_LISTED + 1);
     let others = newest.iter().filter(|job| job.intent.job != *id);
     let others = others.take(OTHERS_LISTED).map(Row::record).collect();
@@ -157,13 +160,13 @@ pub(crate) async fn job(
     }
     // Asked in this order: a job that ends in between is seen as over, with its record.
     let under_way = site.engine.under_way(id.clone()).await;
-    let (store, job) = (site.engine.store().clone(), id.clone());
+    let (engine, job) = (site.engine.clone(), id.clone());
     // A page that only takes over the other parts needs no log.
     let without_log = headers.contains_key("x-without-log");
     let read = move || {
-        let known = Known { under_way, record: store.job(&job) };
-        let path = store.log_path(&job);
-        let (why, others) = why(&store, &job, &known);
+        let known = Known { under_way, record: engine.store().job(&job) };
+        let path = engine.store().log_path(&job);
+        let (why, others) = why(&engine, &job, &known);
         let log = match asked.line {
             _ if without_log => Ok(Part::default()),
             None => Part::tail(&path),
@@ -187,7 +190,10 @@ pub(crate) async fn job(
     if known.asked().is_none() && !has_log {
         return Err(no_such_job(frame));
     }
+    let result = known.record.as_ref().and_then(|record| record.outcome.as_ref()?.result.as_ref().ok());
+    let result = result.map(|value| facts::of(&site.engine.told(value.clone()))).unwrap_or_default();
     let mut page = page(frame, &id, &known, why, others, log, asked.line.is_none());
+    page.result = result;
     page.expired = (!has_log && known.under_way.is_none()).then_some(EXPIRED);
     Ok(show(&page))
 }
@@ -251,7 +257,7 @@ fn page(
         took: started.zip(ended).map(|(from, to)| moment::span(to.saturating_sub(from))),
         failure: failed.map(|failure| failure.message.clone()),
         hint: failed.and_then(|failure| failure.hint.clone()),
-        result: outcome.and_then(|outcome| outcome.result.as_ref().ok()).map(facts::of).unwrap_or_default(),
+        result: Vec::new(),
         why,
         others,
         can_approve: frame.may_act && mark == Mark::Waiting,

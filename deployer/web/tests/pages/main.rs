@@ -4,6 +4,7 @@ mod a_change_needs_the_token_and_a_page_of_ours;
 mod a_log_is_followed_without_gap_or_repeat;
 mod a_log_is_read_from_any_line_time_or_offset;
 mod a_long_log_is_shown_in_parts;
+mod a_secret_is_on_no_page;
 mod a_step_is_told_once;
 mod figures_are_there_for_prometheus;
 mod jobs_are_found;
